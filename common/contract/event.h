@@ -1,0 +1,113 @@
+/*
+ * What the dataplane tells the control plane: records of the `events` environment, keyed by a 64-bit
+ * sequence number. Same encoding rules as policy.h. Strings are octets from the wire, cut to their
+ * limit, made valid UTF-8 by the lane, still hostile to a terminal.
+ */
+#ifndef MW_COMMON_CONTRACT_EVENT_H
+#define MW_COMMON_CONTRACT_EVENT_H
+
+#include "common/base/ip.h"
+#include "common/base/span.h"
+#include "common/contract/reason.h"
+
+#define MW_EVENT_RULES_MAX   32
+#define MW_EVENT_DOMAINS_MAX 16
+#define MW_EVENT_TEXT_MAX    256 /* with the NUL */
+#define MW_RULE_NAME_MAX     96
+#define MW_EVENT_RECORD_MAX  16384 /* no encoded event is longer */
+
+enum mw_event_kind {
+	MW_EVENT_MESSAGE = 1, /* a spam-like message or a worm: one observation, with evidence */
+	MW_EVENT_HAM = 2,     /* the ham of one customer since his last observation */
+	MW_EVENT_SESSION = 3, /* a session that lost content inspection or showed an anomaly */
+	MW_EVENT_LANE = 4,    /* counters of a lane */
+};
+
+enum mw_message_class { MW_CLASS_HAM, MW_CLASS_SPAM, MW_CLASS_WORM };
+
+const char *mw_message_class_name(enum mw_message_class c); /* "ham" "spam" "worm" */
+
+struct mw_event_rule {
+	char name[MW_RULE_NAME_MAX];
+	int32_t score_milli;
+};
+
+struct mw_event_message {
+	uint64_t time_us;
+	uint32_t customer_index;
+	uint16_t lane;
+	struct mw_ip client, server;
+	uint16_t client_port, server_port;
+	uint64_t fingerprint;    /* keyed hash of customer, envelope and content: equal for a retry */
+	uint64_t campaign;       /* keyed hash of the content alone */
+	uint32_t ham_before;     /* ham of this customer since his last observation on this lane */
+	enum mw_message_class klass;
+	bool refused;
+	bool complete;
+	int32_t score_milli, threshold_milli;
+	uint32_t recipients;
+	uint8_t ttl;             /* of the client's packets: tells machines behind one NAT apart */
+	uint16_t window;         /* of the SYN */
+	uint16_t mss;            /* of the SYN, 0 none */
+	uint64_t size;
+	uint8_t sha256[32];
+	char helo[MW_EVENT_TEXT_MAX];
+	char mail_from[MW_EVENT_TEXT_MAX];
+	char subject[MW_EVENT_TEXT_MAX];
+	char header_from[MW_EVENT_TEXT_MAX];
+	char message_id[MW_EVENT_TEXT_MAX];
+	char date[MW_EVENT_TEXT_MAX];
+	char mailer[MW_EVENT_TEXT_MAX];
+	uint8_t domain_count;    /* recipient domains, first ones; local parts are never stored */
+	char domains[MW_EVENT_DOMAINS_MAX][MW_EVENT_TEXT_MAX];
+	uint8_t rule_count;      /* the dearest first when there are more than fit */
+	struct mw_event_rule rules[MW_EVENT_RULES_MAX];
+};
+
+struct mw_event_ham {
+	uint64_t time_us;
+	uint32_t customer_index;
+	uint16_t lane;
+	uint32_t ham;
+};
+
+struct mw_event_session {
+	uint64_t start_us, end_us;
+	uint32_t customer_index;
+	uint16_t lane;
+	struct mw_ip client, server;
+	uint16_t client_port, server_port;
+	uint32_t messages;
+	enum mw_reason reason;   /* why content inspection was lost; MW_REASON_NONE */
+	uint64_t anomalies;      /* bit i: the reason i places after the first of the ANOMALY group */
+	uint64_t client_bytes, server_bytes;
+	bool quit;
+	uint32_t recipients_refused;
+};
+
+/* Counters of a lane since its start, one value a reason and a few gauges. */
+struct mw_event_lane {
+	uint64_t time_us;
+	uint16_t lane;
+	uint16_t count;                       /* reasons that follow, by place in reason.def */
+	uint64_t packets[MW_REASON_COUNT];    /* by reason: packets, sessions, anomalies, messages */
+	uint64_t rx_packets, rx_bytes, tx_packets, tx_bytes;
+	uint64_t flows, flows_max, messages, held, held_ns_max, scan_ns, scanned_bytes;
+	uint64_t event_drops;
+	uint64_t policy_generation, ruleset_generation;
+};
+
+struct mw_event {
+	enum mw_event_kind kind;
+	union {
+		struct mw_event_message message;
+		struct mw_event_ham ham;
+		struct mw_event_session session;
+		struct mw_event_lane lane;
+	};
+};
+
+size_t mw_event_encode(const struct mw_event *event, uint8_t *out, size_t size);
+int mw_event_decode(struct mw_span in, struct mw_event *out);
+
+#endif
