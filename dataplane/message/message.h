@@ -11,6 +11,8 @@
 #include "common/base/arena.h"
 #include "common/contract/reason.h"
 #include "dataplane/message/record.h"
+#include "dataplane/text/charset.h"
+#include "dataplane/text/tld.h"
 
 /* What to make; the rest costs nothing. Records of a kind: MW_MESSAGE_WANT(MW_RECORD_BODY) | ... */
 #define MW_MESSAGE_WANT(kind)	    (1u << (kind))
@@ -30,11 +32,9 @@
 /* One for all messages of a lane. Limits of 0 mean the default in brackets. */
 struct mw_message_config {
 	uint32_t want;
-	uint32_t parts_max;	     /* listed parts [256] */
-	uint32_t urls_max;	     /* listed addresses [256] */
-	uint32_t body_part_bytes;    /* rendered text looked at, a part [50000] */
-	uint32_t rawbody_part_bytes; /* [500000] */
-	uint8_t content_key[16];     /* secret of facts.content_key */
+	uint32_t parts_max;	 /* listed parts [256] */
+	uint32_t urls_max;	 /* listed addresses [256] */
+	uint8_t content_key[16]; /* secret of facts.content_key */
 };
 
 /* Strings: data NULL means absent (JSON null). All point into the arena. Valid UTF-8. */
@@ -77,6 +77,10 @@ struct mw_message_scratch; /* one for each lane: holds nothing between two calls
 
 size_t mw_message_bytes(void);	       /* alignment 64 */
 size_t mw_message_scratch_bytes(void); /* alignment 64 */
+
+/* `memory` holds mw_message_scratch_bytes() octets. `charsets` is this lane's own. */
+struct mw_message_scratch *mw_message_scratch_init(
+	void *memory, struct mw_charset_table *charsets, const struct mw_tld_table *tlds);
 
 /*
  * `memory` holds mw_message_bytes() octets; the arena is this message's own, its blocks best 16 KiB

@@ -9,18 +9,20 @@
 #include "common/base/span.h"
 
 /*
- * Converts octets of a named charset to UTF-8: octets written, SIZE_MAX when the charset is
- * unknown. An empty name: octets that nobody declared and that are no UTF-8. Given by the caller,
- * for conversion lives a floor above.
+ * Converts octets of a named charset to UTF-8 and returns how many were written, never part of a
+ * character. An empty or unknown name: UTF-8 where it is valid. What cannot be read becomes U+FFFD
+ * with `replace`, else a guess. Given by the caller, for conversion lives a floor above.
  */
-typedef size_t (*mw_charset_fn)(
-	struct mw_span charset, struct mw_span in, uint8_t *out, size_t size);
+typedef size_t (*mw_charset_fn)(void *ctx, struct mw_span charset, bool replace, struct mw_span in,
+	uint8_t *out, size_t size);
 
 /* Two pieces of work memory, each at least as long as the field; nothing is kept in them. */
 struct mw_header_work {
 	uint8_t *a, *b;
 	size_t size;
-	mw_charset_fn charset; /* may be NULL: every charset is read as UTF-8 */
+	mw_charset_fn charset;
+	void *charset_ctx;
+	bool replace; /* handed to `charset` */
 };
 
 /* `Name: value` or `Name : value`; value is everything behind the colon. False: no field. */
@@ -38,22 +40,10 @@ enum mw_unfold {
 /* Unfolded and trimmed. */
 size_t mw_header_unfold(struct mw_span value, enum mw_unfold how, uint8_t *out, size_t size);
 
-/* What becomes of octets that are no UTF-8 outside of encoded words. */
-enum mw_raw8 {
-	MW_RAW8_REPLACE, /* U+FFFD for each */
-	MW_RAW8_GUESS,	 /* the charset function with an empty name */
-};
 /* Encoded words of an unfolded value decoded, blanks between adjacent ones dropped, characters
  * split over adjacent words of one charset healed; the rest made valid UTF-8. */
-size_t mw_header_decode(struct mw_span value, enum mw_raw8 raw8, const struct mw_header_work *work,
-	uint8_t *out, size_t size);
-
-/* `in` with U+FFFD for what is no UTF-8 (one for each maximal part, as Unicode 15 section 3.9
- * advises). */
-size_t mw_utf8_clean(struct mw_span in, uint8_t *out, size_t size);
-bool mw_utf8_valid(struct mw_span in);
-/* The longest length <= len at which no character is cut. */
-size_t mw_utf8_cut(struct mw_span in, size_t len);
+size_t mw_header_decode(
+	struct mw_span value, const struct mw_header_work *work, uint8_t *out, size_t size);
 
 /* `type/subtype` of a Content-Type value as written, comments skipped; false: absent or malformed.
  */
