@@ -1,0 +1,255 @@
+/*
+ * One SMTP session, both directions, as a pure streaming parser (RFC 5321, 2920, 3030, 3207, 4954).
+ * Octets come in, in order, cut anywhere; events go out, one a call. It judges nothing, forwards
+ * nothing, reads no clock, and never keeps a credential. The lane calls it.
+ *
+ * How a lane feeds it, either direction:
+ *
+ *	do {
+ *		used = mw_smtp_client(s, p, n, &ev);
+ *		p += used, n -= used, position += used;
+ *		... act on ev ...
+ *	} while (ev.kind != MW_SMTP_MORE && ev.kind != MW_SMTP_BLOCKED);
+ *
+ * An event may come with used == 0, and there may be events waiting although n == 0: always call
+ * until MORE or BLOCKED, and forward only what was consumed by then. Spans in an event are valid
+ * until the next call with the same `s`.
+ *
+ * Hold points (WIRE.md section 2): with CONTENT_END, and with LOOKALIKE when `hold` is set, the
+ *octet that decides is the last one consumed so far, H = position - 1.
+ *
+ * The order of the two directions matters, the cuts do not: the same octets cut anywhere give the
+ *same events, neighbouring CONTENT events joined.
+ */
+#ifndef MW_DATAPLANE_PROTO_SMTP_H
+#define MW_DATAPLANE_PROTO_SMTP_H
+
+#include "common/base/arena.h"
+#include "common/contract/reason.h"
+
+#define MW_SMTP_ENVELOPE_BLOCK                                            \
+	2048 /* octets of a block of the envelope pool; 1024 is the least \
+	      */
+#define MW_SMTP_ENVELOPE_BLOCKS_MAX \
+	64 /* per envelope: some 2000 recipients are listed, all counted */
+
+#define MW_SMTP_LINE_MAX                                                                           \
+	896		      /* octets of a command line that are kept; longer: anomaly long_line \
+			       */
+#define MW_SMTP_HELO_MAX  256 /* RFC 5321 4.5.3.1.2 allows 255 */
+#define MW_SMTP_REPLY_MAX 112 /* octets of the last line of a reply that are kept */
+#define MW_SMTP_RUNS_MAX  64  /* runs of equal commands whose replies are outstanding */
+
+enum mw_smtp_kind {
+	MW_SMTP_MORE,	 /* everything consumed, nothing waiting */
+	MW_SMTP_BLOCKED, /* client: what follows cannot be understood before a reply of the server
+			  */
+	MW_SMTP_HELO,	 /* client sent HELO or EHLO; data: the name */
+	MW_SMTP_MAIL,	 /* client sent MAIL; data: the address */
+	MW_SMTP_RCPT,	 /* client sent RCPT; data: the address */
+	MW_SMTP_AUTH,	 /* client sent AUTH; nothing of it is told */
+	MW_SMTP_QUIT,	 /* client sent QUIT */
+	MW_SMTP_CONTENT_BEGIN, /* a message begins; envelope (one reference is the lane's from here
+				  on) */
+	MW_SMTP_CONTENT,       /* data: octets of the message as a receiver stores them */
+	MW_SMTP_CONTENT_END,   /* the message is complete (`complete`: every octet was seen) */
+	MW_SMTP_CONTENT_ABORT, /* it ends incomplete; no FINAL_REPLY follows. !message: forget it */
+	MW_SMTP_LOOKALIKE,     /* the last octet ended something a lax server takes for end of data;
+				  goes on */
+	MW_SMTP_GREETING,      /* server: code */
+	MW_SMTP_REPLY, /* server: code, command, data = text of the last line; rcpt for RCPT */
+	MW_SMTP_CHUNK_REPLY, /* server: reply to BDAT without LAST; envelope, NULL for a dead
+				message */
+	MW_SMTP_FINAL_REPLY, /* reply to the whole content; code -1: none will come. !message:
+			      * forget it. May precede CONTENT_END when the server speaks too early.
+			      */
+	MW_SMTP_TLS, /* dark from here on; reason MW_REASON_STARTTLS or MW_REASON_IMPLICIT_TLS */
+	MW_SMTP_ANOMALY, /* reason, of the ANOMALY group; each once a session */
+	MW_SMTP_LOST,	 /* dark from here on; reason DESYNC, GAP, MEMORY, NOT_SMTP,
+			    UNSUPPORTED_ENCODING */
+};
+
+enum mw_smtp_command {
+	MW_SMTP_CMD_NONE, /* a reply nobody asked for */
+	MW_SMTP_CMD_GREETING,
+	MW_SMTP_CMD_HELO,
+	MW_SMTP_CMD_EHLO,
+	MW_SMTP_CMD_MAIL,
+	MW_SMTP_CMD_RCPT,
+	MW_SMTP_CMD_RSET,
+	MW_SMTP_CMD_DATA,
+	MW_SMTP_CMD_CONTENT, /* what follows a 354 */
+	MW_SMTP_CMD_BDAT,
+	MW_SMTP_CMD_BDAT_LAST,
+	MW_SMTP_CMD_BDAT_BAD,
+	MW_SMTP_CMD_STARTTLS,
+	MW_SMTP_CMD_AUTH,
+	MW_SMTP_CMD_QUIT,
+	MW_SMTP_CMD_NOT_FOLLOWED, /* BURL, TURN, ATRN, XEXCH50: accepted, they end inspection */
+	MW_SMTP_CMD_OTHER,
+	MW_SMTP_CMD_MARK, /* internal: no reply belongs to it */
+};
+
+/* Strongest wins (INSPECT.md). */
+enum mw_smtp_starttls {
+	MW_SMTP_STARTTLS_NO,
+	MW_SMTP_STARTTLS_OFFERED,
+	MW_SMTP_STARTTLS_REFUSED,
+	MW_SMTP_STARTTLS_USED,
+};
+
+/* One line of an envelope's log. The lane walks env->rcpts by `next` and reads address and reply.
+ */
+struct mw_smtp_rcpt {
+	struct mw_smtp_rcpt *next;     /* next recipient */
+	struct mw_smtp_rcpt *log_next; /* next MAIL, RCPT, RSET, HELO: internal */
+	struct mw_span address;	       /* without brackets and parameters, case as it came */
+	uint64_t time_ns;
+	uint32_t rcpts_before; /* internal */
+	int16_t reply;	       /* -1: none seen */
+	uint8_t command;       /* enum mw_smtp_command */
+};
+
+struct mw_smtp_envelope {
+	struct mw_arena arena; /* owns this very struct too */
+	void *user;	       /* the lane's */
+	uint64_t start_ns; /* first octet of MAIL (without one: of DATA or BDAT), by mw_smtp_set_now
+			    */
+	uint64_t end_ns;   /* of the octet that completed the content; 0 while it is not */
+
+	struct mw_span helo;	    /* data NULL: unknown */
+	struct mw_span mail_from;   /* data NULL: unknown; len 0: the null sender */
+	struct mw_smtp_rcpt *rcpts; /* in order, refused ones too */
+	uint32_t rcpt_count;	    /* listed or not */
+	uint32_t rcpts_unlisted;    /* beyond the cap: counted only */
+	uint32_t rcpts_accepted;
+	uint32_t rcpts_refused;
+	int16_t data_reply; /* to the content; -1: none seen */
+	bool bdat;	    /* came by BDAT, else by DATA */
+	bool ended;	    /* its last octet was consumed */
+	bool gap;	    /* octets of it were never seen */
+	bool lookalike;	    /* held an end-of-data look-alike */
+
+	/* internal from here */
+	bool dead; /* aborted: replies to it are swallowed */
+	bool chunk_accepted;
+	bool mail_accepted;
+	uint8_t refs;
+	struct mw_smtp_envelope *next; /* next message whose replies are outstanding */
+	struct mw_smtp_rcpt *log, *log_last, *rcpt_last, *unanswered;
+	uint32_t outstanding; /* logged commands without a reply */
+	uint32_t rcpts_seen;
+	uint8_t helo_text[MW_SMTP_HELO_MAX];
+};
+
+struct mw_smtp_event {
+	enum mw_smtp_kind kind;
+	enum mw_reason reason;
+	enum mw_smtp_command command;
+	int code; /* 200..599; -1: no reply */
+	struct mw_span data;
+	struct mw_smtp_envelope *envelope;
+	const struct mw_smtp_rcpt *rcpt; /* REPLY to RCPT: whose, NULL when not listed */
+	bool hold;			 /* LOOKALIKE: the last octet is a hold point */
+	bool complete;			 /* CONTENT_END */
+	bool message;	/* CONTENT_ABORT, FINAL_REPLY: false when there was no message after all */
+	bool unblocked; /* a reply after which the client side can be fed again */
+	bool dropped;	/* a reply that dropped the open transaction (RSET, HELO, EHLO) */
+};
+
+struct mw_smtp_run {
+	uint8_t command; /* enum mw_smtp_command */
+	uint8_t flags;
+	uint16_t count;
+};
+
+/* Fixed size; the lane keeps one a session. All fields are internal. */
+struct mw_smtp {
+	struct mw_pool *pool;
+	uint64_t now_ns;
+	uint64_t line_ns;		  /* when the line being read began */
+	uint64_t chunk_left;		  /* octets of the BDAT chunk still to come */
+	uint64_t reported;		  /* anomalies told already, one bit each */
+	uint64_t waiting;		  /* anomalies found, not told yet */
+	struct mw_smtp_envelope *current; /* being filled by MAIL and RCPT, not sent yet */
+	struct mw_smtp_envelope *content; /* whose octets the client is sending */
+	struct mw_smtp_envelope *sent;	  /* oldest message with replies outstanding */
+	struct mw_smtp_envelope *sent_last;
+	struct mw_smtp_envelope *abort_due; /* CONTENT_ABORT still to be told */
+	uint32_t outstanding;		    /* replies */
+	uint32_t line_len;		    /* octets of the line so far, kept or not */
+	uint32_t client_lines;
+	uint16_t lost_due; /* enum mw_reason: LOST still to be told */
+	uint16_t line_kept;
+	uint16_t helo_len;
+	uint16_t reply_kept;
+	uint16_t bad_replies;
+	uint8_t runs, run_first;
+	uint8_t state; /* of the client side */
+	uint8_t body;  /* of DATA content: strict reading */
+	uint8_t lax;   /* the same read by a lax server */
+	uint8_t block; /* command behind which the client side waits */
+	uint8_t starttls;
+	uint8_t event_due;
+	bool line_secret, line_nul, line_bare_cr, line_cr;
+	bool chunk_last;
+	bool helo_known;
+	bool one_sided, dark, finishing;
+	bool greeted, client_seen;
+	bool reply_open;    /* in mid-line or mid-reply */
+	bool abort_message; /* what abort_due is to say */
+	bool tls_probe;	    /* one-sided: next octet tells whether STARTTLS was accepted */
+	bool auth_lines;    /* one-sided: lines may be credentials */
+	struct mw_smtp_run run[MW_SMTP_RUNS_MAX];
+	uint8_t helo[MW_SMTP_HELO_MAX];
+	uint8_t reply[MW_SMTP_REPLY_MAX];
+	uint8_t line[MW_SMTP_LINE_MAX];
+};
+
+/* `envelope_pool`: blocks of MW_SMTP_ENVELOPE_BLOCK octets. Starts before the greeting. */
+void mw_smtp_init(struct mw_smtp *s, struct mw_pool *envelope_pool);
+/* Gives all memory back but envelopes the lane holds a reference to. No event is told. */
+void mw_smtp_close(struct mw_smtp *s);
+
+/* The time of the octets that are fed next; only copied into envelopes. */
+void mw_smtp_set_now(struct mw_smtp *s, uint64_t now_ns);
+/* One direction only is seen: from now on (and for what is outstanding) a missing reply counts as
+ * acceptance; nothing is ever BLOCKED. Octets of the server are read for STARTTLS only. */
+void mw_smtp_set_one_sided(struct mw_smtp *s);
+
+/* Each: octets consumed, and at most one event. */
+size_t mw_smtp_client(struct mw_smtp *s, const uint8_t *p, size_t n, struct mw_smtp_event *ev);
+size_t mw_smtp_server(struct mw_smtp *s, const uint8_t *p, size_t n, struct mw_smtp_event *ev);
+
+/* The next `octets` of the client will never be seen. Inside BDAT they are counted off; inside DATA
+ * the search for the end goes on; both make the message incomplete (no CONTENT follows; CONTENT_END
+ * has !complete). Elsewhere: LOST. Call mw_smtp_client afterwards until MORE, with n == 0 if need
+ * be. */
+void mw_smtp_gap_client(struct mw_smtp *s, uint64_t octets);
+/* Octets of the server will never be seen: from now on as with mw_smtp_set_one_sided. */
+void mw_smtp_gap_server(struct mw_smtp *s);
+
+/* The session is over: call until MORE. Every message still open (CONTENT_ABORT) or unanswered
+ * (FINAL_REPLY, code -1) is handed out; then mw_smtp_close. */
+void mw_smtp_finish(struct mw_smtp *s, struct mw_smtp_event *ev);
+
+/* Gives the lane's reference back (once for each CONTENT_BEGIN). */
+void mw_smtp_envelope_release(struct mw_smtp_envelope *env);
+
+/* WIRE.md section 1: a segment begins `offset` octets (> 0) after the in-order position; how many
+ * of its first octets may be forwarded whatever the gap holds. */
+size_t mw_smtp_beyond_gap(const struct mw_smtp *s, uint64_t offset, struct mw_span segment);
+
+/* Between transactions, no reply outstanding, no partial line either way. */
+bool mw_smtp_idle(const struct mw_smtp *s);
+uint32_t mw_smtp_replies_outstanding(const struct mw_smtp *s);
+/* The server is in the middle of a line or of a multi-line reply. */
+bool mw_smtp_reply_open(const struct mw_smtp *s);
+bool mw_smtp_blocked(const struct mw_smtp *s);
+bool mw_smtp_dark(const struct mw_smtp *s);
+bool mw_smtp_in_content(const struct mw_smtp *s);
+enum mw_smtp_starttls mw_smtp_starttls(const struct mw_smtp *s);
+/* "no" "offered" "refused" "used" */
+const char *mw_smtp_starttls_name(enum mw_smtp_starttls status);
+
+#endif
