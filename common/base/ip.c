@@ -31,7 +31,7 @@ static uint8_t mask_octet(uint8_t len, int i)
 
 	if (bits <= 0)
 		return 0;
-	return bits >= 8 ? 0xff : (uint8_t)(0xff00 >> bits);
+	return (uint8_t)(bits >= 8 ? 0xff : 0xff00 >> bits);
 }
 
 int mw_prefix_parse(const char *text, struct mw_prefix *out)

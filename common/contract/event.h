@@ -89,7 +89,7 @@ struct mw_event_session {
 struct mw_event_lane {
 	uint64_t time_us;
 	uint16_t lane;
-	uint16_t count;                       /* reasons that follow, by place in reason.def */
+	uint16_t count;                       /* of reasons: set by decode, encode writes all */
 	uint64_t packets[MW_REASON_COUNT];    /* by reason: packets, sessions, anomalies, messages */
 	uint64_t rx_packets, rx_bytes, tx_packets, tx_bytes;
 	uint64_t flows, flows_max, messages, held, held_ns_max, scan_ns, scanned_bytes;
@@ -107,7 +107,14 @@ struct mw_event {
 	};
 };
 
+/* Octets written, or 0 when `size` is too small or the event is not valid. Texts that are not UTF-8
+ * are made so ('?' for each octet that is not). Names, not numbers, stand for reasons, so that two
+ * builds of different age understand each other. */
 size_t mw_event_encode(const struct mw_event *event, uint8_t *out, size_t size);
+/* 0, -EPROTO for a version or kind that is not known, -EBADMSG. Reasons this build does not know:
+ * counters are left out, a session's becomes MW_REASON_NONE. */
 int mw_event_decode(struct mw_span in, struct mw_event *out);
+/* The kind of an encoded event, without decoding it; 0 when it is none. */
+enum mw_event_kind mw_event_peek(struct mw_span in);
 
 #endif

@@ -88,7 +88,13 @@ struct mw_policy_settings {
 	char banner_name[128];      /* the name the responder greets with */
 };
 
-/* Each: octets written, or 0 when `size` is too small. */
+/* The key alone, as the line table has it: octet order is network, then length; VLANs come last. */
+#define MW_LINE_KEY_MAX 18
+size_t mw_line_key_encode(const struct mw_line_key *key, uint8_t *out, size_t size);
+int mw_line_key_decode(struct mw_span in, struct mw_line_key *out);
+
+/* Each: octets written, or 0 when `size` is too small or the record is not valid: an enum out of
+ * range, host bits, a text that is not what its comment says. */
 size_t mw_customer_encode(const struct mw_customer_record *rec, uint8_t *out, size_t size);
 size_t mw_line_encode(const struct mw_line_record *rec, uint8_t *out, size_t size);
 size_t mw_verdict_encode(const struct mw_verdict_record *rec, uint8_t *out, size_t size);

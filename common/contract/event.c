@@ -1,0 +1,247 @@
+/*
+ * Events ↔ octets: version, code of the kind, fields in the order written here. Reasons travel by
+ * name: an index into reason.def would shift with every line added there.
+ */
+#include "common/contract/event.h"
+
+#include <errno.h>
+
+#include "common/contract/event_fields.h"
+
+enum { VERSION = 1 };
+
+/* Code on the wire of each kind; codes are never reused. */
+static uint8_t kind_code(enum mw_event_kind kind)
+{
+	switch (kind) {
+	case MW_EVENT_MESSAGE:
+		return 1;
+	case MW_EVENT_HAM:
+		return 2;
+	case MW_EVENT_SESSION:
+		return 3;
+	case MW_EVENT_LANE:
+		return 4;
+	}
+	return 0;
+}
+
+static enum mw_event_kind kind_of(uint8_t code)
+{
+	switch (code) {
+	case 1:
+		return MW_EVENT_MESSAGE;
+	case 2:
+		return MW_EVENT_HAM;
+	case 3:
+		return MW_EVENT_SESSION;
+	case 4:
+		return MW_EVENT_LANE;
+	default:
+		return (enum mw_event_kind)0;
+	}
+}
+
+static void write_ham(struct mw_writer *w, const struct mw_event_ham *h)
+{
+	mw_write_u64(w, h->time_us);
+	mw_write_u32(w, h->customer_index);
+	mw_write_u16(w, h->lane);
+	mw_write_u32(w, h->ham);
+}
+
+static void read_ham(struct mw_reader *r, struct mw_event_ham *h)
+{
+	*h = (struct mw_event_ham){.time_us = mw_read_u64(r)};
+	h->customer_index = mw_read_u32(r);
+	h->lane = mw_read_u16(r);
+	h->ham = mw_read_u32(r);
+}
+
+static void write_anomalies(struct mw_writer *w, uint64_t anomalies)
+{
+	mw_write_u8(w, (uint8_t)__builtin_popcountll(anomalies));
+	for (unsigned i = 0; i < 64; i++)
+		if ((anomalies >> i & 1) != 0)
+			mw_wire_write_reason(w, mw_reason_anomaly(i));
+}
+
+static uint64_t read_anomalies(struct mw_reader *r)
+{
+	unsigned count = mw_read_u8(r);
+	uint64_t bits = 0;
+
+	if (count > 64)
+		r->failed = true;
+	for (unsigned i = 0; i < count && !r->failed; i++) {
+		enum mw_reason reason = mw_wire_read_reason(r);
+		unsigned bit = mw_reason_anomaly_bit(reason);
+
+		if (reason == MW_REASON_COUNT)
+			continue;
+		if (bit >= 64)
+			r->failed = true;
+		else
+			bits |= UINT64_C(1) << bit;
+	}
+	return bits;
+}
+
+static void write_session(struct mw_writer *w, const struct mw_event_session *s)
+{
+	mw_write_u64(w, s->start_us);
+	mw_write_u64(w, s->end_us);
+	mw_write_u32(w, s->customer_index);
+	mw_write_u16(w, s->lane);
+	mw_wire_write_ip(w, &s->client);
+	mw_wire_write_ip(w, &s->server);
+	mw_write_u16(w, s->client_port);
+	mw_write_u16(w, s->server_port);
+	mw_write_u32(w, s->messages);
+	mw_wire_write_reason(w, s->reason);
+	write_anomalies(w, s->anomalies);
+	mw_write_u64(w, s->client_bytes);
+	mw_write_u64(w, s->server_bytes);
+	mw_wire_write_bool(w, s->quit);
+	mw_write_u32(w, s->recipients_refused);
+}
+
+static void read_session(struct mw_reader *r, struct mw_event_session *s)
+{
+	*s = (struct mw_event_session){.start_us = mw_read_u64(r)};
+	s->end_us = mw_read_u64(r);
+	s->customer_index = mw_read_u32(r);
+	s->lane = mw_read_u16(r);
+	mw_wire_read_ip(r, &s->client);
+	mw_wire_read_ip(r, &s->server);
+	s->client_port = mw_read_u16(r);
+	s->server_port = mw_read_u16(r);
+	s->messages = mw_read_u32(r);
+	s->reason = mw_wire_read_reason(r);
+	if (s->reason == MW_REASON_COUNT)
+		s->reason = MW_REASON_NONE;
+	s->anomalies = read_anomalies(r);
+	s->client_bytes = mw_read_u64(r);
+	s->server_bytes = mw_read_u64(r);
+	s->quit = mw_wire_read_bool(r);
+	s->recipients_refused = mw_read_u32(r);
+}
+
+/* The gauges of a lane in the order they are written; all are 64 bits wide. */
+enum { GAUGES = 13 };
+
+static void gauges_of(struct mw_event_lane *l, uint64_t *at[GAUGES])
+{
+	uint64_t *const all[GAUGES] = {&l->rx_packets, &l->rx_bytes, &l->tx_packets, &l->tx_bytes,
+		&l->flows, &l->flows_max, &l->messages, &l->held, &l->held_ns_max, &l->scan_ns,
+		&l->scanned_bytes, &l->event_drops, &l->policy_generation};
+
+	memcpy(at, all, sizeof(all));
+}
+
+/* Only counters that are not zero are written. */
+static void write_lane(struct mw_writer *w, const struct mw_event_lane *l)
+{
+	struct mw_event_lane copy = *l;
+	uint64_t *gauge[GAUGES];
+	uint16_t count = 0;
+
+	for (unsigned i = 0; i < MW_REASON_COUNT; i++)
+		count = (uint16_t)(count + (l->packets[i] != 0));
+	gauges_of(&copy, gauge);
+	mw_write_u64(w, l->time_us);
+	mw_write_u16(w, l->lane);
+	for (unsigned i = 0; i < GAUGES; i++)
+		mw_write_u64(w, *gauge[i]);
+	mw_write_u64(w, l->ruleset_generation);
+	mw_write_u16(w, count);
+	for (unsigned i = 0; i < MW_REASON_COUNT; i++) {
+		if (l->packets[i] == 0)
+			continue;
+		mw_wire_write_reason(w, (enum mw_reason)i);
+		mw_write_u64(w, l->packets[i]);
+	}
+}
+
+static void read_lane(struct mw_reader *r, struct mw_event_lane *l)
+{
+	uint64_t *gauge[GAUGES];
+	unsigned count;
+
+	*l = (struct mw_event_lane){.time_us = mw_read_u64(r), .count = MW_REASON_COUNT};
+	gauges_of(l, gauge);
+	l->lane = mw_read_u16(r);
+	for (unsigned i = 0; i < GAUGES; i++)
+		*gauge[i] = mw_read_u64(r);
+	l->ruleset_generation = mw_read_u64(r);
+	count = mw_read_u16(r);
+	for (unsigned i = 0; i < count && !r->failed; i++) {
+		enum mw_reason reason = mw_wire_read_reason(r);
+		uint64_t value = mw_read_u64(r);
+
+		if (reason == MW_REASON_COUNT)
+			continue;
+		if (value == 0 || l->packets[reason] != 0)
+			r->failed = true; /* never written so: not ours */
+		l->packets[reason] = value;
+	}
+}
+
+size_t mw_event_encode(const struct mw_event *event, uint8_t *out, size_t size)
+{
+	struct mw_writer w = mw_writer_of(out, size);
+	uint8_t code = kind_code(event->kind);
+
+	mw_write_u8(&w, VERSION);
+	mw_write_u8(&w, code);
+	switch (code) {
+	case 1:
+		mw_event_message_write(&w, &event->message);
+		break;
+	case 2:
+		write_ham(&w, &event->ham);
+		break;
+	case 3:
+		write_session(&w, &event->session);
+		break;
+	case 4:
+		write_lane(&w, &event->lane);
+		break;
+	default:
+		return 0;
+	}
+	return mw_writer_len(&w);
+}
+
+enum mw_event_kind mw_event_peek(struct mw_span in)
+{
+	return in.len < 2 || in.data[0] != VERSION ? (enum mw_event_kind)0 : kind_of(in.data[1]);
+}
+
+int mw_event_decode(struct mw_span in, struct mw_event *out)
+{
+	struct mw_reader r = mw_reader_of(in.data, in.len);
+
+	if (in.len < 2)
+		return -EBADMSG;
+	out->kind = mw_event_peek(in);
+	mw_read_u8(&r);
+	mw_read_u8(&r);
+	switch ((unsigned)out->kind) {
+	case MW_EVENT_MESSAGE:
+		mw_event_message_read(&r, &out->message);
+		break;
+	case MW_EVENT_HAM:
+		read_ham(&r, &out->ham);
+		break;
+	case MW_EVENT_SESSION:
+		read_session(&r, &out->session);
+		break;
+	case MW_EVENT_LANE:
+		read_lane(&r, &out->lane);
+		break;
+	default:
+		return -EPROTO;
+	}
+	return mw_reader_done(&r) ? 0 : -EBADMSG;
+}
