@@ -173,7 +173,7 @@ static bool key_valid(const struct mw_line_key *key)
 		return false;
 	for (int i = 0; i < 16; i++) {
 		int bits = (int)key->prefix.len - 8 * i;
-		uint8_t host = bits >= 8 ? 0 : bits <= 0 ? 0xff : (uint8_t)(0xff >> bits);
+		uint8_t host = (uint8_t)(bits >= 8 ? 0 : bits <= 0 ? 0xff : 0xff >> bits);
 
 		if ((key->prefix.net.octet[i] & host) != 0)
 			return false;

@@ -1,0 +1,54 @@
+/* What the store's tests share: seeded randomness, a scratch directory, the clock. */
+#ifndef TESTS_STORE_SUPPORT_H
+#define TESTS_STORE_SUPPORT_H
+
+#include <stdarg.h>
+#include <stddef.h>
+#include <setjmp.h>
+#include <cmocka.h>
+
+#include <errno.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+/* xorshift64*: the same everywhere for the same seed. */
+struct rng {
+	uint64_t state;
+};
+
+static inline uint64_t rng_next(struct rng *rng)
+{
+	rng->state ^= rng->state >> 12;
+	rng->state ^= rng->state << 25;
+	rng->state ^= rng->state >> 27;
+	return rng->state * UINT64_C(2685821657736338717);
+}
+
+static inline uint32_t rng_below(struct rng *rng, uint32_t n)
+{
+	return (uint32_t)((rng_next(rng) >> 32) * n >> 32);
+}
+
+/* MW_SEED from the environment, else fixed; printed so that a failure can be repeated. */
+static inline struct rng rng_seeded(const char *what)
+{
+	const char *text = getenv("MW_SEED");
+	uint64_t seed = text == NULL ? 20261122 : strtoull(text, NULL, 0);
+
+	print_message("%s: seed %llu\n", what, (unsigned long long)seed);
+	return (struct rng){seed == 0 ? 1 : seed};
+}
+
+static inline uint64_t clock_ns(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
+#endif
