@@ -45,12 +45,15 @@ size_t mw_decode_feed(
 /* What is left at the end of the input (at most 3 octets). */
 size_t mw_decode_finish(struct mw_decode *d, uint8_t *out, size_t size);
 
-/* The parts of mw_decode_feed, one a file. */
+/* The parts of the two above, one encoding a file. */
 size_t mw_decode_base64(
 	struct mw_decode *d, struct mw_span in, size_t *used, uint8_t *out, size_t size);
+size_t mw_decode_base64_finish(struct mw_decode *d, uint8_t *out);
 size_t mw_decode_quoted(
 	struct mw_decode *d, struct mw_span in, size_t *used, uint8_t *out, size_t size);
+size_t mw_decode_quoted_finish(struct mw_decode *d, uint8_t *out);
 size_t mw_decode_uu(
 	struct mw_decode *d, struct mw_span in, size_t *used, uint8_t *out, size_t size);
+size_t mw_decode_uu_finish(struct mw_decode *d, uint8_t *out);
 
 #endif

@@ -57,5 +57,9 @@ struct mw_span mw_header_token(struct mw_span value);
  */
 bool mw_header_param(struct mw_span value, const char *name, bool extended,
 	const struct mw_header_work *work, uint8_t *out, size_t size, size_t *len);
+/* The same without any charset or encoded words, for what is compared octet by octet (a boundary):
+ * the plain form, else RFC 2231's. */
+bool mw_header_param_raw(
+	struct mw_span value, const char *name, uint8_t *out, size_t size, size_t *len);
 
 #endif
