@@ -93,6 +93,7 @@ struct mw_ticket_event {
 		} tam;
 		struct {
 			enum mw_mail_kind mail;
+			uint32_t revision; /* of the ticket that asked for it; 0: not checked */
 		} mail;
 		struct mw_ticket_timer timer;
 		struct {

@@ -146,7 +146,7 @@ struct mw_ticket {
 	uint64_t clock_started_s;	 /* 0: no trigger yet */
 	uint64_t deadline_s;		 /* 0: no clock runs */
 	uint64_t disabled_since_s;	 /* 0: mail is not refused */
-	uint64_t enabled_since_s; /* 0: was never disabled; mail dated before is no new spam */
+	uint64_t enabled_since_s;	 /* on probation since; mail dated before is no new spam */
 	uint64_t last_evidence_s;
 	uint64_t evidence_count;
 	uint32_t reopened; /* how often probation failed */
@@ -158,6 +158,7 @@ struct mw_ticket {
 	bool call_in_progress; /* somebody took the call task */
 	bool calls_done;       /* the list was gone through, nobody reached */
 	bool final_queued;
+	uint32_t final_revision; /* that asked for the final mail */
 	bool worked_off; /* the relay accepted the final mail, or a person attested delivery */
 
 	enum mw_verdict interim; /* in force while the case is worked; PASS when none */
@@ -195,6 +196,10 @@ int mw_call_outcome_parse(const char *name, enum mw_call_outcome *out); /* "none
 char *mw_ticket_number_format(const struct mw_ticket_number *number, char out[MW_TICKET_MAX]);
 int mw_ticket_number_parse(const char *text, struct mw_ticket_number *out); /* 0 or -EINVAL */
 bool mw_ticket_number_eq(const struct mw_ticket_number *a, const struct mw_ticket_number *b);
+
+#define MW_TIME_TEXT_MAX 32
+/* "2026-11-22 09:00:00 UTC", without libc's time zones. */
+char *mw_ticket_time_format(uint64_t at_s, char out[MW_TIME_TEXT_MAX]);
 
 /* Closed and unfounded tickets take no part any more. */
 bool mw_ticket_is_over(const struct mw_ticket *ticket);
