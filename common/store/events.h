@@ -16,6 +16,7 @@
 #define MW_EVENTS_ENV	       "events"
 #define MW_EVENTS_COUNTER_BITS 40
 #define MW_EVENTS_TRIM_MAX     4096 /* events deleted in one transaction */
+#define MW_EVENTS_RESUME_FILL  0.70 /* of the map: inserts go on below it */
 
 /* What was not stored, since the environment exists. Aggregates are all that is kept of it. */
 struct mw_events_loss {
@@ -23,6 +24,7 @@ struct mw_events_loss {
 	uint64_t ham;			   /* ham messages that the refused records stood for */
 	uint64_t spam, worms;		   /* of the refused message records */
 	uint64_t ring;			   /* records a lane could not put into its ring */
+	uint64_t invalid;		   /* records that are no events: a bug, counted */
 };
 
 struct mw_events {
@@ -36,6 +38,9 @@ struct mw_events {
 /* Writer: creates the tables, decides the epoch, synced. Reader: -ENOENT while they are not there.
  */
 int mw_events_open(struct mw_events *events, struct mw_env *env);
+/* Writer, right after opening: when the consumer's cursor is not behind the next number (this
+ * environment was lost and begun anew), an epoch beyond it is begun, synced. */
+int mw_events_begin_after(struct mw_events *events, uint64_t cursor);
 /* Writer: notes a clean end, synced; then the environment may be closed. */
 int mw_events_close(struct mw_events *events);
 

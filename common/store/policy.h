@@ -39,7 +39,8 @@ int mw_policy_begin_write(struct mw_policy *policy, struct mw_policy_txn *t);
 int mw_policy_commit(struct mw_policy_txn *t);
 void mw_policy_end(struct mw_policy_txn *t); /* ends a read, or throws a write away */
 
-/* Writing. Errors are sticky: the commit reports the first one. */
+/* Writing. Errors are sticky: the commit reports the first one. A customer, line or settings that
+ * are there already, octet for octet, are no change. */
 
 /* A customer known by id keeps his index, a new one gets the next; rec->index is set. */
 void mw_policy_put_customer(struct mw_policy_txn *t, struct mw_customer_record *rec);

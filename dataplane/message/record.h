@@ -30,7 +30,7 @@ enum mw_record_kind {
 	/* One rendered paragraph. stream 0: the Subject's line, which is always the first; else the
 	   part. */
 	MW_RECORD_BODY,
-	/* One piece of a text/* or message/* part, transfer-decoded only. stream: the part. */
+	/* One piece of a text or message part, transfer-decoded only. stream: the part. */
 	MW_RECORD_RAWBODY,
 	/* One string: an address as found, or a canonical form of it. */
 	MW_RECORD_URI,

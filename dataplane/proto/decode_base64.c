@@ -185,6 +185,7 @@ size_t mw_decode_base64(
 
 		if (d->count == 0) {
 			size_t took = 0;
+			const size_t before = at;
 
 #if defined(__x86_64__)
 			if (wide && in.len - at >= 32) {
@@ -199,6 +200,7 @@ size_t mw_decode_base64(
 					in.data + at, in.len - at, &took, out + made, size - made);
 				at += took;
 			}
+			d->bad |= d->ended && at > before;
 			if (at == in.len || size - made < 3)
 				break;
 		}

@@ -6,7 +6,8 @@
  * other octets (what SpamAssassin guesses; or U+FFFD on request). iso-8859-1 is read as
  * Windows-1252. A charset of one octet a character is taken for UTF-8 as long as everything above
  * ASCII is valid UTF-8, as SpamAssassin does; the first octet that is not ends that for the rest of
- * the text.
+ * the text. (With
+ * MW_CHARSET_REPLACE the declared charset is believed from the start.)
  *
  * One table a lane: the descriptors of iconv(3) in it are no business of two threads. Messages of
  * one lane share it, interleaved as they like.
@@ -40,6 +41,7 @@ enum mw_charset_invalid {
 
 struct mw_charset {
 	const struct mw_charset_def *def;
+	const uint16_t *windows_1252; /* characters of octets 80..FF */
 	struct mw_text_sink sink;
 	enum mw_charset_invalid invalid;
 	bool as_utf8;	    /* so far everything above ASCII was UTF-8 */
@@ -53,8 +55,8 @@ struct mw_charset {
 
 /* `name` as in the charset parameter, any case, quotes off; empty when there is none. The state is
  * about 60 octets and needs no cleaning up. */
-void mw_charset_init(struct mw_charset *c, struct mw_charset_table *table, struct mw_span name,
-	enum mw_charset_invalid invalid, struct mw_text_sink sink);
+void mw_charset_init(struct mw_charset *c, const struct mw_charset_table *table,
+	struct mw_span name, enum mw_charset_invalid invalid, struct mw_text_sink sink);
 void mw_charset_feed(struct mw_charset *c, struct mw_span in);
 void mw_charset_finish(struct mw_charset *c); /* a character left incomplete is U+FFFD */
 
@@ -62,7 +64,7 @@ void mw_charset_finish(struct mw_charset *c); /* a character left incomplete is 
  * All at once, for header words. Writes at most `out_size` octets, never part of a character, and
  * returns how many; false in *complete (may be NULL) when something did not fit.
  */
-size_t mw_charset_convert(struct mw_charset_table *table, struct mw_span name,
+size_t mw_charset_convert(const struct mw_charset_table *table, struct mw_span name,
 	enum mw_charset_invalid invalid, struct mw_span in, uint8_t *out, size_t out_size,
 	bool *complete);
 

@@ -29,18 +29,22 @@ struct mw_html_sink {
 struct mw_html {
 	struct mw_html_sink sink;
 	uint32_t links_cut; /* values longer than MW_HTML_VALUE_MAX */
+	uint32_t number;    /* of a numeric entity */
 	uint8_t state;
+	uint8_t back;	   /* state to return to after an entity */
 	uint8_t raw;	   /* element whose content is no markup (script, style, title, ...) */
 	uint8_t tag;	   /* element of the tag being read */
 	uint8_t attribute; /* attribute being read */
-	uint8_t seen;	   /* bit set: link attributes this tag has had (the first counts) */
+	uint8_t seen;	   /* bit set: attributes this tag has had (the first of a name counts) */
 	uint8_t quote;
-	uint8_t match; /* octets of "-->", "</script", a curly quote matched so far */
+	uint8_t match; /* octets matched of what is looked for: "-->", "</script", a curly quote */
 	bool closing;
-	bool entity_in_value;
+	bool refresh; /* <meta http-equiv=refresh> */
 	uint8_t name_len;
 	uint8_t entity_len;
 	uint16_t base_len;
+	uint16_t
+		value_at; /* where the value being read begins; before it, <meta content> is kept */
 	uint16_t value_len;
 	char name[MW_HTML_NAME_MAX];
 	char entity[MW_HTML_ENTITY_MAX];

@@ -29,7 +29,7 @@ struct mw_render_sink {
 
 /* What a lane has once and all its messages share. */
 struct mw_render_lane {
-	struct mw_charset_table *charsets;
+	const struct mw_charset_table *charsets;
 	const struct mw_tld_table *tlds;
 	struct mw_uri_work work;
 };

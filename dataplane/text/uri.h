@@ -35,12 +35,18 @@ struct mw_uri_found {
 typedef void (*mw_uri_fn)(
 	void *ctx, const struct mw_uri_found *found); /* data valid during the call */
 
-/* Room to work in; nothing in it outlives a call, so one a lane is enough. */
+/* Room to work in; nothing in it outlives a call, so one a lane is enough. About 70 kB. */
 struct mw_uri_work {
-	uint8_t in[MW_URI_MAX + 16];
-	uint8_t form[MW_URI_MAX + 64];
-	uint8_t out[MW_URI_MAX + 64];
-	uint8_t queue[2 * MW_URI_MAX];
+	uint32_t forms;
+	uint32_t text_len;
+	struct {
+		uint32_t at;
+		uint32_t len;
+		bool address; /* found or redirected to: gets canonical forms of its own */
+	} form[MW_URI_FORMS_MAX];
+	uint8_t text[4 * MW_URI_MAX]; /* of all forms; what does not fit is left out */
+	uint8_t form_text[2 * MW_URI_MAX];
+	uint8_t other_text[2 * MW_URI_MAX];
 };
 
 struct mw_uri_env {

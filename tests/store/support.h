@@ -8,10 +8,12 @@
 #include <cmocka.h>
 
 #include <errno.h>
+#include <ftw.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -49,6 +51,38 @@ static inline uint64_t clock_ns(void)
 
 	clock_gettime(CLOCK_MONOTONIC, &now);
 	return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
+/* A scratch directory of its own; removed with its environments by scratch_remove. */
+struct scratch {
+	char path[64];
+};
+
+static inline void scratch_make(struct scratch *s)
+{
+	snprintf(s->path, sizeof(s->path), "/tmp/mw-store-XXXXXX");
+	assert_non_null(mkdtemp(s->path));
+}
+
+static inline int scratch_unlink(const char *path, const struct stat *st, int kind, struct FTW *at)
+{
+	return remove(path);
+}
+
+static inline void scratch_remove(const struct scratch *s)
+{
+	nftw(s->path, scratch_unlink, 8, FTW_DEPTH | FTW_PHYS);
+}
+
+/* Waits for a child and returns its exit code, or 256 plus the signal that ended it. */
+static inline int child_wait(pid_t pid)
+{
+	int status = 0;
+
+	while (waitpid(pid, &status, 0) < 0)
+		if (errno != EINTR)
+			return -1;
+	return WIFEXITED(status) ? WEXITSTATUS(status) : 256 + WTERMSIG(status);
 }
 
 #endif

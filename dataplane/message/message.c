@@ -1,0 +1,224 @@
+/*
+ * One message from its first octet to its last: counts and hashes the octets, streams them as FULL
+ * records, and pushes them through the MIME machine, whose calls the other files of this folder
+ * take.
+ */
+#include "dataplane/message/message_state.h"
+
+#define PARTS_DEFAULT 256
+#define URLS_DEFAULT  256
+
+size_t mw_message_bytes(void)
+{
+	return (sizeof(struct mw_message) + 63) & ~(size_t)63;
+}
+
+size_t mw_message_scratch_bytes(void)
+{
+	return (sizeof(struct mw_message_scratch) + 63) & ~(size_t)63;
+}
+
+static size_t charset(
+	void *ctx, struct mw_span name, bool replace, struct mw_span in, uint8_t *out, size_t size)
+{
+	return mw_charset_convert(
+		ctx, name, replace ? MW_CHARSET_REPLACE : MW_CHARSET_GUESS, in, out, size, NULL);
+}
+
+struct mw_message_scratch *mw_message_scratch_init(
+	void *memory, struct mw_charset_table *charsets, const struct mw_tld_table *tlds)
+{
+	struct mw_message_scratch *scratch = memory;
+
+	scratch->lane.charsets = charsets;
+	scratch->lane.tlds = tlds;
+	scratch->guess = (struct mw_header_work){
+		.a = scratch->work_a,
+		.b = scratch->work_b,
+		.size = sizeof(scratch->work_a),
+		.charset = charset,
+		.charset_ctx = charsets,
+	};
+	scratch->replace = scratch->guess;
+	scratch->replace.replace = true;
+	return scratch;
+}
+
+void mw_message_emit(struct mw_message *m, const struct mw_record *record)
+{
+	if (m->records != NULL)
+		m->records(m->records_ctx, record);
+}
+
+struct mw_span mw_message_keep(struct mw_message *m, struct mw_span s)
+{
+	size_t most = m->arena->pool->block_bytes - MW_ARENA_OVERHEAD;
+	struct mw_span kept;
+
+	if (s.len > most) {
+		m->facts.truncated = true;
+		/* not in the middle of a character: the value is valid UTF-8 */
+		while (most > 0 && (s.data[most] & 0xc0) == 0x80)
+			most--;
+		s.len = most;
+	}
+	kept = mw_arena_copy(m->arena, s);
+	if (kept.data == NULL)
+		m->facts.truncated = true;
+	return kept;
+}
+
+static void on_field(void *ctx, struct mw_span field, bool top)
+{
+	struct mw_message *m = ctx;
+
+	mw_message_entity_field(m, field);
+	if (top)
+		mw_message_header_field(m, field);
+}
+
+static void on_header_end(void *ctx, bool top)
+{
+	mw_message_entity_end(ctx);
+	if (top)
+		mw_message_header_end(ctx);
+}
+
+static void on_leaf_begin(void *ctx, struct mw_span path, bool tentative)
+{
+	mw_message_leaf_begin(ctx, path, tentative);
+}
+
+static void on_body(void *ctx, struct mw_span octets)
+{
+	mw_message_leaf_body(ctx, octets);
+}
+
+static void on_leaf_end(void *ctx, bool keep, bool complete)
+{
+	mw_message_leaf_end(ctx, keep, complete);
+}
+
+struct mw_message *mw_message_init(void *memory, const struct mw_message_config *config,
+	struct mw_arena *arena, struct mw_message_scratch *scratch, mw_record_fn records,
+	void *records_ctx)
+{
+	struct mw_message *m = memory;
+
+	/* not the buffers behind it, which are large and have lengths of their own */
+	memset(m, 0, offsetof(struct mw_message, decode));
+	m->config = config;
+	m->want = config->want;
+	if (records == NULL)
+		m->want &= ~MW_MESSAGE_WANT_RECORDS;
+	m->parts_max = config->parts_max > 0 ? config->parts_max : PARTS_DEFAULT;
+	m->urls_max = config->urls_max > 0 ? config->urls_max : URLS_DEFAULT;
+	m->arena = arena;
+	m->scratch = scratch;
+	m->records = records;
+	m->records_ctx = records_ctx;
+	if (mw_message_wants(m, MW_MESSAGE_WANT_SHA256))
+		SHA256_Init(&m->sha);
+	mw_content_key_init(&m->key, config->content_key);
+	mw_message_text_init(m);
+	m->mime_sink = (struct mw_mime_sink){
+		.ctx = m,
+		.field = on_field,
+		.header_end = on_header_end,
+		.leaf_begin = on_leaf_begin,
+		.body = on_body,
+		.leaf_end = on_leaf_end,
+	};
+	mw_mime_init(&m->mime, &m->mime_sink);
+	return m;
+}
+
+static void full_record(struct mw_message *m, const void *data, size_t len, bool last)
+{
+	struct mw_record record = {
+		.kind = MW_RECORD_FULL, .data = mw_span_of(data, len), .last = last};
+
+	if (len > 0 || last)
+		mw_message_emit(m, &record);
+}
+
+/* CRLF becomes LF, as a receiver stores it and as rules over `full` are written. */
+static void full_feed(struct mw_message *m, struct mw_span in)
+{
+	uint8_t *out = m->scratch->lines;
+	const size_t size = sizeof(m->scratch->lines);
+	size_t at = 0, len = 0;
+
+	while (at < in.len) {
+		const uint8_t *cr;
+		size_t run = in.len - at;
+
+		if (len + 1 >= size) {
+			full_record(m, out, len, false);
+			len = 0;
+		}
+		if (m->full_cr) {
+			if (in.data[at] != '\n')
+				out[len++] = '\r';
+			m->full_cr = false;
+			continue;
+		}
+		if (run > size - len - 1)
+			run = size - len - 1;
+		cr = memchr(in.data + at, '\r', run);
+		if (cr != NULL)
+			run = (size_t)(cr - (in.data + at));
+		memcpy(out + len, in.data + at, run);
+		len += run;
+		at += run;
+		if (cr != NULL) {
+			m->full_cr = true;
+			at++;
+		}
+	}
+	full_record(m, out, len, false);
+}
+
+void mw_message_feed(struct mw_message *m, struct mw_span octets)
+{
+	if (m->ended || m->gap || octets.len == 0)
+		return;
+	m->facts.size += octets.len;
+	if (mw_message_wants(m, MW_MESSAGE_WANT_SHA256))
+		SHA256_Update(&m->sha, octets.data, octets.len);
+	if (mw_message_wants(m, MW_MESSAGE_WANT(MW_RECORD_FULL)))
+		full_feed(m, octets);
+	mw_mime_feed(&m->mime, octets);
+}
+
+void mw_message_gap(struct mw_message *m)
+{
+	m->gap = true;
+}
+
+void mw_message_end(struct mw_message *m, bool complete)
+{
+	if (m->ended)
+		return;
+	m->ended = true;
+	m->facts.complete = complete && !m->gap;
+	mw_mime_end(&m->mime, m->facts.complete);
+	if (m->rendering)
+		mw_render_finish(&m->render);
+	if (mw_message_wants(m, MW_MESSAGE_WANT(MW_RECORD_FULL)))
+		full_record(m, "\r", m->full_cr ? 1 : 0, true);
+	if (mw_message_wants(m, MW_MESSAGE_WANT_SHA256))
+		SHA256_Final(m->facts.sha256, &m->sha);
+	if (mw_message_wants(m, MW_MESSAGE_WANT_CONTENT_KEY))
+		m->facts.content_key = mw_content_key_value(&m->key);
+	if (m->mime.too_deep)
+		m->facts.anomalies |= MW_MESSAGE_ANOMALY(MW_REASON_MIME_DEPTH);
+	if (m->mime.field_cut)
+		m->facts.anomalies |= MW_MESSAGE_ANOMALY(MW_REASON_HEADER_SIZE);
+	m->facts.truncated |= m->arena->refused;
+}
+
+const struct mw_message_facts *mw_message_facts(const struct mw_message *m)
+{
+	return &m->facts;
+}

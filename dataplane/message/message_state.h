@@ -1,0 +1,147 @@
+/*
+ * The state of a message on its way, shared by the files of this folder and nobody else.
+ */
+#ifndef MW_DATAPLANE_MESSAGE_MESSAGE_STATE_H
+#define MW_DATAPLANE_MESSAGE_MESSAGE_STATE_H
+
+/* The structure API of SHA-256 is deprecated in favour of one that allocates. */
+#define OPENSSL_SUPPRESS_DEPRECATED
+#include <openssl/sha.h>
+
+#include "dataplane/message/content_key.h"
+#include "dataplane/message/message.h"
+#include "dataplane/proto/decode.h"
+#include "dataplane/proto/mime.h"
+#include "dataplane/text/rawchunk.h"
+#include "dataplane/text/render.h"
+
+#define MW_MESSAGE_FIELDS_MAX	512   /* header fields kept for records */
+#define MW_MESSAGE_PIECE	16384 /* octets decoded at a time */
+#define MW_MESSAGE_PREAMBLE_MAX 16384 /* of a multipart without parts, kept in case it is text */
+#define MW_MESSAGE_ENTITY_TEXT	4096
+#define MW_MESSAGE_CHUNK	1008
+
+/* One for a lane: valid during one call only, but for `lane`, which is configuration. */
+struct mw_message_scratch {
+	struct mw_render_lane lane;
+	struct mw_header_work guess, replace; /* both use work_a and work_b */
+	uint8_t work_a[MW_MIME_FIELD_MAX + 64];
+	uint8_t work_b[MW_MIME_FIELD_MAX + 64];
+	uint8_t unfolded[MW_MIME_FIELD_MAX + 64];
+	uint8_t value[4 * MW_MIME_FIELD_MAX]; /* decoded; one octet may become three */
+	uint8_t all[MW_RECORD_ALL_MAX];
+	uint8_t piece[MW_MESSAGE_PIECE];
+	uint8_t lines[MW_MESSAGE_PIECE];
+};
+
+/* A field of the top header, as it stands, in the arena. */
+struct mw_message_field {
+	struct mw_message_field *next;
+	struct mw_span name;
+	struct mw_span raw;   /* value behind the colon, LF line ends */
+	struct mw_span field; /* all of it */
+	uint32_t hash;	      /* of the name, without case */
+	bool done;	      /* a record of this name was made */
+};
+
+/*
+ * The content fields of the entity whose header was read last. Its strings have room of their own,
+ * not the arena's: however many parts a message has, how a leaf is scanned never depends on what is
+ * left.
+ */
+struct mw_message_entity {
+	bool done; /* its header is complete: the next field is another entity's */
+	bool type_seen, encoding_seen, disposition_seen;
+	struct mw_span content_type, charset, encoding, disposition;
+	struct mw_span filename, name; /* of Content-Disposition, of Content-Type */
+	uint32_t text_len;
+	uint8_t text[MW_MESSAGE_ENTITY_TEXT];
+};
+
+struct mw_message_chunk {
+	struct mw_message_chunk *next;
+	uint32_t len;
+	uint8_t data[MW_MESSAGE_CHUNK];
+};
+
+struct mw_message {
+	const struct mw_message_config *config;
+	uint32_t want;
+	uint32_t parts_max, urls_max;
+	struct mw_arena *arena;
+	struct mw_message_scratch *scratch;
+	mw_record_fn records;
+	void *records_ctx;
+	struct mw_message_facts facts;
+	bool ended, gap;
+	bool rendering; /* paragraphs, addresses: render is in use */
+	bool full_cr;	/* FULL: a CR that may be half of a line end is held back */
+
+	struct mw_message_field *fields, *field_last;
+	uint32_t field_count;
+	uint32_t field_octets;
+
+	struct mw_message_entity entity;
+	uint8_t path[MW_MIME_PATH_MAX];
+	struct mw_message_part *part_last;
+	struct mw_message_part part;	/* the open leaf; copied into the list when it is kept */
+	struct mw_message_part *listed; /* the open leaf's place in the list, NULL: not listed */
+	uint32_t part_number;
+	bool part_text, part_rawbody, part_attachment, part_tentative;
+	struct mw_message_chunk *preamble, *preamble_last;
+	uint32_t preamble_len;
+	struct mw_message_url *url_last;
+
+	struct mw_decode decode;
+	struct mw_content_key key;
+	SHA256_CTX sha, part_sha;
+	struct mw_mime_sink mime_sink;
+	struct mw_uri_seen uris_seen, urls_seen;
+	struct mw_rawchunk rawchunk;
+	struct mw_render render;
+	struct mw_mime mime;
+};
+
+static inline bool mw_message_wants(const struct mw_message *m, uint32_t bits)
+{
+	return (m->want & bits) != 0;
+}
+
+/* Field names compared without case; the hash keeps a header of many fields from costing its
+ * square. */
+static inline uint32_t mw_message_name_hash(struct mw_span name)
+{
+	uint32_t hash = 2166136261u;
+
+	for (size_t i = 0; i < name.len; i++)
+		hash = (hash ^ (name.data[i] | 0x20u)) * 16777619u;
+	return hash;
+}
+
+/* A copy in the arena, cut (at a character) to what one block holds; sets `truncated` for a cut. */
+struct mw_span mw_message_keep(struct mw_message *m, struct mw_span s);
+void mw_message_emit(struct mw_message *m, const struct mw_record *record);
+
+/* message_header.c: the top header */
+void mw_message_header_field(struct mw_message *m, struct mw_span field);
+void mw_message_header_end(struct mw_message *m);
+/* message_record.c: its records */
+void mw_message_header_records(struct mw_message *m);
+/* Unfolded, decoded, guessed at where it is no UTF-8: what header rules see. */
+struct mw_span mw_message_field_decode(
+	struct mw_message *m, const struct mw_message_field *field, uint8_t *out, size_t size);
+
+/* message_part.c: leaves */
+void mw_message_entity_field(struct mw_message *m, struct mw_span field);
+void mw_message_entity_end(struct mw_message *m);
+void mw_message_leaf_begin(struct mw_message *m, struct mw_span path, bool tentative);
+void mw_message_leaf_body(struct mw_message *m, struct mw_span octets);
+void mw_message_leaf_end(struct mw_message *m, bool keep, bool complete);
+
+/* message_text.c: what comes back from rendering */
+void mw_message_text_init(struct mw_message *m);
+void mw_message_text_begin(struct mw_message *m, enum mw_render_kind kind, bool rawbody);
+void mw_message_text_feed(struct mw_message *m, struct mw_span octets);
+void mw_message_text_end(struct mw_message *m);
+
+#endif

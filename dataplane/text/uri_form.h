@@ -1,0 +1,14 @@
+/*
+ * From one address to all strings that count for it: internal to the uri files.
+ */
+#ifndef MW_DATAPLANE_TEXT_URI_FORM_H
+#define MW_DATAPLANE_TEXT_URI_FORM_H
+
+#include "dataplane/text/uri.h"
+
+/* Gives out prefix + rest and its canonical forms; from text (kind is not MW_URI_LINK) only if one
+ * of them names a host that can exist. */
+void mw_uri_forms(const struct mw_uri_env *env, enum mw_uri_kind kind, const char *prefix,
+	struct mw_span rest, struct mw_span written);
+
+#endif

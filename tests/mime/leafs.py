@@ -1,0 +1,131 @@
+#!/usr/bin/python3
+"""Compares the leaf parts (path, type, decoded size, SHA-256) that Mailweir finds with those that Python's
+email package finds, over every mail of a corpus. Exit code 77: the corpus is not there. Python is no
+oracle where a mail is malformed; what differs is listed, and the share that agrees has a floor."""
+
+import argparse
+import email
+import email.policy
+import hashlib
+import os
+import re
+import subprocess
+import sys
+import tempfile
+
+OPENED = ("message/rfc822", "message/global")
+
+
+def leafs(message):
+    """(path, type, octets or None) of every leaf, numbered as IMAP does (RFC 3501 section 6.4.5)."""
+    def walk(part, prefix, own):
+        kind = part.get_content_type()
+        if kind in OPENED and part.is_multipart():
+            base = (prefix + [own]) if own else prefix
+            inner = part.get_payload(0)
+            yield from walk(inner, base, None)
+        elif kind.startswith("multipart/") and part.is_multipart():
+            base = (prefix + [own]) if own else prefix
+            for i, child in enumerate(part.get_payload()):
+                yield from walk(child, base, i + 1)
+        else:
+            path = ".".join(str(n) for n in prefix + [own or 1])
+            octets = None if part.is_multipart() else part.get_payload(decode=True)
+            yield path, kind, octets
+
+    # a message that is itself a message/rfc822 is part 1
+    top = message.get_content_type() in OPENED and message.is_multipart()
+    yield from walk(message, [], 1 if top else None)
+
+
+def theirs(data):
+    message = email.message_from_bytes(data, policy=email.policy.compat32)
+    found = []
+    for path, kind, octets in leafs(message):
+        if octets is None:
+            found.append((path, kind, None, None))
+        else:
+            found.append((path, kind, len(octets), hashlib.sha256(octets).hexdigest()))
+    return found
+
+
+def ours(tool, names):
+    result = subprocess.run([tool], input="\n".join(names) + "\n", capture_output=True, text=True,
+                            errors="surrogateescape", check=True)
+    found, current = {}, None
+    for line in result.stdout.split("\n"):
+        field = line.split("\t")
+        if field[0] == "F":
+            current = found.setdefault(field[1], [])
+        elif field[0] == "L":
+            current.append((field[1], field[2], int(field[3]), field[4]))
+    return found
+
+
+def same(a, b):
+    if len(a) != len(b):
+        return False
+    for (path, kind, size, sha), (path2, kind2, size2, sha2) in zip(a, b):
+        if (path, kind) != (path2, kind2):
+            return False
+        # what Python opened and we keep closed (delivery-status) has no octets to compare
+        if size2 is not None and (size, sha) != (size2, sha2):
+            return False
+    return True
+
+
+def mails(folder):
+    for base, _, names in os.walk(folder):
+        for name in sorted(names):
+            path = os.path.join(base, name)
+            with open(path, "rb") as file:
+                head = file.read(4096)
+            if re.search(rb"^(from|to|subject|date|received|mime-version|content-type|return-path)\s*:",
+                         head, re.I | re.M) and not name.endswith((".json", ".xml", ".txt", ".out", ".ref")):
+                yield path
+
+
+def main():
+    arguments = argparse.ArgumentParser()
+    arguments.add_argument("--floor", type=float, default=0)
+    arguments.add_argument("--verbose", action="store_true")
+    arguments.add_argument("tool")
+    arguments.add_argument("archive", nargs="+")
+    options = arguments.parse_args()
+    for archive in options.archive:
+        if not os.path.exists(archive):
+            print(f"{archive}: not there, skipped")
+            return 77
+    with tempfile.TemporaryDirectory() as folder:
+        for archive in options.archive:
+            into = os.path.join(folder, os.path.basename(archive).split(".")[0])
+            os.mkdir(into)
+            unpack = subprocess.Popen(["zstd", "-dc", archive], stdout=subprocess.PIPE)
+            subprocess.run(["tar", "x", "-C", into], stdin=unpack.stdout, check=True)
+            if unpack.wait() != 0:
+                return 2
+        names = list(mails(folder))
+        found = ours(options.tool, names)
+        equal, differing = 0, []
+        for name in names:
+            with open(name, "rb") as file:
+                data = re.sub(rb"(?<!\r)\n", b"\r\n", file.read())
+            want = theirs(data)
+            if same(found[name], want):
+                equal += 1
+            else:
+                differing.append(os.path.relpath(name, folder))
+                if options.verbose:
+                    print("---", differing[-1])
+                    for row in found[name]:
+                        print("   ours  ", row)
+                    for row in want:
+                        print("   python", row)
+    share = 100 * equal / len(names)
+    print(f"{equal} of {len(names)} mails equal: {share:.2f} % (floor {options.floor} %)")
+    print("differing:", *differing, sep="\n  ")
+    return 0 if share >= options.floor else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
