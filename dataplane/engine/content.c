@@ -46,7 +46,6 @@ static void content_ends(struct mw_lane *lane, struct mw_flow *flow, const struc
 	flow->content->receiving = NULL;
 	if (t == NULL)
 		return;
-	t->answered = t->answered || flow->one_sided;
 	mw_transfer_end(lane, t, event->complete);
 	if (t->state != MW_TRANSFER_JUDGED) {
 		mw_hold_begin(lane, flow, t, flow->client.nxt - 1);
@@ -166,7 +165,7 @@ static void finish(struct mw_lane *lane, struct mw_flow *flow)
 	}
 }
 
-void mw_content_detach(struct mw_lane *lane, struct mw_flow *flow)
+void mw_content_detach(struct mw_lane *lane, struct mw_flow *flow, bool send_on)
 {
 	struct mw_content *content = flow->content;
 
@@ -177,7 +176,7 @@ void mw_content_detach(struct mw_lane *lane, struct mw_flow *flow)
 	flow->ending = false;
 	flow->starttls = (uint8_t)mw_smtp_starttls(&content->smtp);
 	mw_smtp_close(&content->smtp);
-	if (!lane->config.passive && content->has_template)
+	if (send_on)
 		mw_hold_flush(lane, flow, flow->client.high);
 	mw_reassembly_clear(&flow->client.kept);
 	mw_reassembly_clear(&flow->server.kept);
@@ -196,7 +195,7 @@ void mw_content_lose(struct mw_lane *lane, struct mw_flow *flow, enum mw_reason 
 		lane->counters.reason[reason]++;
 	}
 	flow->mode = MW_MODE_METADATA;
-	mw_content_detach(lane, flow);
+	mw_content_detach(lane, flow, true);
 	flow->client.nxt = flow->client.high;
 	flow->server.nxt = flow->server.high;
 }

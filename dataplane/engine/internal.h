@@ -34,6 +34,8 @@
 /* Packets of a capture that may pass before octets which were acknowledged are given up for lost. */
 #define MW_GAP_PATIENCE       32u
 
+#define MW_THRESHOLD_DEFAULT_MILLI 2000 /* spam-like from a score of 2 on, unless a class says otherwise */
+
 #define MW_EMBRYONIC_NS  (30 * MW_NS_PER_S)
 #define MW_IDLE_NS       (1800 * MW_NS_PER_S) /* RFC 5321, 4.5.3.2 asks for up to 10 minutes */
 #define MW_CLOSED_NS     (60 * MW_NS_PER_S)   /* late packets of a closed connection find it so */
@@ -45,10 +47,12 @@ struct mw_half {
 	uint32_t nxt;    /* the next octet to parse */
 	uint32_t sent;   /* everything before it has gone to the receiver */
 	uint32_t acked;  /* everything before it has been acknowledged by the receiver */
+	uint32_t isn;
 	uint32_t high;   /* end of the farthest octet seen */
 	uint32_t fin_seq;
 	uint32_t window; /* the last one this side announced, scaled */
 	int8_t wscale;   /* -1: not offered */
+	bool isn_known;  /* its SYN was seen */
 	bool known;      /* nxt and the others have been set */
 	bool seen;       /* a packet of this direction was seen */
 	bool fin;        /* its FIN was seen, at fin_seq */
@@ -74,6 +78,7 @@ struct mw_transfer;
 
 struct mw_flow {
 	struct mw_flow_link link;
+	struct mw_flow *open_prev, *open_next; /* connections not closed, by age */
 	enum mw_flow_state state;
 	enum mw_flow_mode mode;
 	struct mw_half client, server;
@@ -98,7 +103,10 @@ struct mw_flow {
 	bool one_sided;
 	bool parsing;          /* guards against re-entry */
 	bool server_parsing;
-	bool handshake;        /* the SYN was seen */
+	bool flushing;         /* the capture is over: nothing that is missing will come */
+	bool was_reset;        /* by us, for a verdict */
+	uint8_t client_alone;  /* packets of the client seen before any of the server */
+	bool handshake;        /* the SYN or the greeting was seen: it begins at the beginning */
 	bool holding;
 	uint32_t hold_seq;     /* sequence number of the octet that decides */
 	uint64_t hold_since_ns;
@@ -126,14 +134,18 @@ struct mw_transfer {
 	bool answered;                /* the reply to the content is in the envelope, or never comes */
 	bool complete;
 	bool refuse;
+	bool timed_out;               /* released unjudged */
 	enum mw_transfer_state state;
 	enum mw_reason reason;
 	enum mw_message_class klass;
+	struct mw_lane *lane;
 	struct mw_flow *flow;
 	struct mw_smtp_envelope *envelope;
 	struct mw_arena arena;
+	struct mw_message_config config;
 	struct mw_message *message;
-	const struct mw_ruleset *rules; /* pinned from the first octet on */
+	const struct mw_ruleset *rules; /* pinned from the first octet on; NULL: no matching */
+	uint32_t slot;
 	struct mw_scan_scratch *scratch;
 	struct mw_scan *scan;
 	struct mw_record_block *head, *tail;
@@ -144,6 +156,9 @@ struct mw_transfer {
 	uint64_t end_ns;
 	struct mw_transfer *flow_next;  /* of the same connection, oldest first */
 };
+
+/* struct mw_message follows the transfer in its block. */
+#define MW_TRANSFER_HEADER ((sizeof(struct mw_transfer) + 63) & ~(size_t)63)
 
 struct mw_content {
 	struct mw_smtp smtp;
@@ -173,6 +188,7 @@ struct mw_lane {
 	struct mw_rules_slot rules[MW_RULES_SLOTS];
 	uint32_t rules_current; /* slot; MW_RULES_SLOTS: none */
 	struct mw_transfer *run_head, *run_tail;
+	struct mw_flow *open_first, *open_last;
 	struct mw_responder *responder;
 	uint32_t *ham; /* by customer: since his last observation */
 	uint64_t ham_flush_ns;
@@ -189,6 +205,10 @@ void mw_stream_client(struct mw_lane *lane, struct mw_flow *flow, struct mw_pack
 		const struct mw_frame *frame);
 /* Parses what can be parsed and sends on what may go: after anything that unblocks. */
 void mw_stream_pump(struct mw_lane *lane, struct mw_flow *flow);
+/* Captures: counts packets that pass while something acknowledged has not been seen. */
+void mw_stream_patience(struct mw_flow *flow);
+/* The capture is over: what is missing is given up, the rest parsed. */
+void mw_stream_finish(struct mw_lane *lane, struct mw_flow *flow);
 
 /* --- reply.c --- */
 void mw_reply_server(struct mw_lane *lane, struct mw_flow *flow, struct mw_packet *packet,
@@ -206,8 +226,9 @@ void mw_content_server_event(struct mw_lane *lane, struct mw_flow *flow,
 		const struct mw_smtp_event *event);
 /* Octets [nxt, nxt + len) of the client will never be seen. */
 void mw_content_client_gap(struct mw_lane *lane, struct mw_flow *flow, uint32_t len);
-/* The connection is over: open messages are ended, envelopes handed out, memory given back. */
-void mw_content_detach(struct mw_lane *lane, struct mw_flow *flow);
+/* No more content: open messages are ended, judged and reported, memory is given back. `send_on`: the
+ * connection lives, what was kept back goes on its way. */
+void mw_content_detach(struct mw_lane *lane, struct mw_flow *flow, bool send_on);
 
 static inline void mw_flow_anomaly(struct mw_lane *lane, struct mw_flow *flow, enum mw_reason reason)
 {
@@ -233,25 +254,35 @@ bool mw_transfer_run(struct mw_lane *lane);
 void mw_hold_begin(struct mw_lane *lane, struct mw_flow *flow, struct mw_transfer *transfer,
 		uint32_t seq);
 void mw_hold_release(struct mw_lane *lane, struct mw_flow *flow);
+/* Held too long: released unjudged, counted. */
+void mw_hold_timeout(struct mw_lane *lane, struct mw_flow *flow);
 /* Sends what is kept, not sent yet and below `limit`, as segments of the lane's own. */
 void mw_hold_flush(struct mw_lane *lane, struct mw_flow *flow, uint32_t limit);
 
 /* --- session.c --- */
+/* NULL when the table is full. `content`: inspect it (else metadata, by the customer's class). */
 struct mw_flow *mw_session_open(struct mw_lane *lane, const struct mw_flow_key *key,
-		const struct mw_frame *frame, bool from_client, uint32_t customer);
+		const struct mw_frame *frame, uint32_t customer, bool content);
+/* Reports it; the entry stays for late packets. */
 void mw_session_close(struct mw_lane *lane, struct mw_flow *flow);
-/* RST to both ends (live): for verdict RESET, and REJECT on a connection that is open already. */
-void mw_session_reset(struct mw_lane *lane, struct mw_flow *flow);
+void mw_session_remove(struct mw_lane *lane, struct mw_flow *flow);
+/* Both directions have said FIN and been understood to the end. */
+bool mw_session_over(const struct mw_lane *lane, const struct mw_flow *flow);
+/* RST to both ends, from the packet at hand: verdict RESET, or REJECT on an open connection. */
+void mw_session_reset(struct mw_lane *lane, struct mw_flow *flow, struct mw_packet *packet,
+		const struct mw_frame *frame);
 void mw_session_timer(struct mw_lane *lane, struct mw_flow *flow);
 
 /* --- responder.c --- */
 size_t mw_responder_bytes(uint32_t entries);
 struct mw_responder *mw_responder_init(void *memory, uint32_t entries, uint64_t key, uint16_t mtu);
+/* Is there a conversation on this connection already? */
+bool mw_responder_owns(const struct mw_lane *lane, const struct mw_flow_key *key);
 /* A packet of a refused customer to an SMTP port: consumed and answered. */
 void mw_responder_packet(struct mw_lane *lane, struct mw_packet *packet, const struct mw_frame *frame,
 		const struct mw_verdict_entry *verdict);
 void mw_responder_tick(struct mw_lane *lane);
-/* Answers a SYN or a stray segment with a RST (RFC 9293, 3.10.7.1). */
+/* Answers a segment with a RST to its sender (RFC 9293, 3.10.7.1). */
 void mw_responder_reset(struct mw_lane *lane, const struct mw_packet *packet,
 		const struct mw_frame *frame);
 

@@ -154,8 +154,9 @@ void mw_lane_set_snapshot(struct mw_lane *lane, const struct mw_snapshot *snapsh
 
 /* The rules for messages that begin from now on; a message in transfer keeps those it began with.
  * `scratch` belongs to this lane and ruleset. NULL, NULL: no matching. A pair may be freed when
- * mw_lane_rules_in_use() says false for it. */
-void mw_lane_set_rules(struct mw_lane *lane, const struct mw_ruleset *rules,
+ * mw_lane_rules_in_use() says false for it. False: refused, the old rules stay (too many rules for a
+ * message's memory, or messages of three older rulesets still in transfer: try again later). */
+bool mw_lane_set_rules(struct mw_lane *lane, const struct mw_ruleset *rules,
 		struct mw_scan_scratch *scratch);
 bool mw_lane_rules_in_use(const struct mw_lane *lane, const struct mw_ruleset *rules);
 

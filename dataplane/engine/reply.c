@@ -32,16 +32,28 @@ static void give_up_client(struct mw_lane *lane, struct mw_flow *flow)
 	mw_stream_pump(lane, flow);
 }
 
+/* The client has acknowledged octets of the server that have not come by here. Live, that is certain:
+ * what we have not forwarded it cannot have; a capture may be out of order. */
+static bool gap_evident(const struct mw_lane *lane, const struct mw_flow *flow)
+{
+	const struct mw_half *half = &flow->server;
+
+	if (half->kept.blocks + 4u > half->kept.blocks_max)
+		return true;
+	return half->ack_seen && mw_seq_before(half->nxt, half->acked) &&
+			(!lane->config.passive || flow->gap_patience > MW_GAP_PATIENCE);
+}
+
 static bool server_gap(struct mw_lane *lane, struct mw_flow *flow)
 {
 	struct mw_half *half = &flow->server;
 	uint32_t found;
 
-	if (!mw_reassembly_next(&half->kept, half->nxt, &found) || found == half->nxt)
+	if (!mw_reassembly_next(&half->kept, half->nxt, &found))
+		found = half->acked; /* nothing beyond it was seen either */
+	if (found == half->nxt || (!flow->flushing && !gap_evident(lane, flow)))
 		return false;
-	if (half->kept.blocks + 4u <= half->kept.blocks_max &&
-			(!half->ack_seen || !mw_seq_before(half->nxt, half->acked) ||
-					(lane->config.passive && flow->gap_patience <= MW_GAP_PATIENCE)))
+	if (mw_seq_before(found, half->nxt))
 		return false;
 	half->nxt = found;
 	mw_smtp_gap_server(&flow->content->smtp);
@@ -160,7 +172,6 @@ void mw_reply_server(struct mw_lane *lane, struct mw_flow *flow, struct mw_packe
 {
 	struct mw_half *half = &flow->server;
 	uint32_t seq = frame->seq + ((frame->flags & MW_TCP_SYN) != 0 ? 1 : 0);
-	bool first = !half->seen;
 
 	mw_packet_forward(packet, MW_REASON_INSPECTED);
 	if (!note_ack(lane, flow, frame)) {
@@ -179,11 +190,13 @@ void mw_reply_server(struct mw_lane *lane, struct mw_flow *flow, struct mw_packe
 		metadata_in(flow, frame, seq);
 		return;
 	}
-	if (first && (frame->flags & MW_TCP_SYN) == 0 && frame->payload_len > 0 &&
-			!flow->handshake && !is_greeting(packet, frame)) {
-		mw_content_lose(lane, flow, MW_REASON_MIDSTREAM);
-		metadata_in(flow, frame, seq);
-		return;
+	if (frame->payload_len > 0 && !flow->handshake) {
+		if (!is_greeting(packet, frame)) {
+			mw_content_lose(lane, flow, MW_REASON_MIDSTREAM);
+			metadata_in(flow, frame, seq);
+			return;
+		}
+		flow->handshake = true; /* all that was missed */
 	}
 	if (!half->known) {
 		half->nxt = half->acked = half->high = seq;

@@ -27,7 +27,9 @@ static bool gap_due(const struct mw_lane *lane, const struct mw_flow *flow, uint
 	if (!lane->config.passive || !mw_reassembly_next(&half->kept, half->nxt, &found))
 		return false;
 	*len = found - half->nxt;
-	if (half->kept.blocks + 8u > half->kept.blocks_max)
+	if (*len == 0)
+		return false;
+	if (flow->flushing || half->kept.blocks + 8u > half->kept.blocks_max)
 		return true;
 	return half->ack_seen && mw_seq_before(half->nxt, half->acked) &&
 			flow->gap_patience > MW_GAP_PATIENCE;
@@ -40,7 +42,8 @@ static bool waits_for_server(const struct mw_lane *lane, const struct mw_flow *f
 
 	return lane->config.passive && server->seen && server->known && server->ack_seen &&
 			mw_seq_before(server->nxt, server->acked) && !flow->one_sided &&
-			!flow->server_parsing;
+			!flow->server_parsing && !flow->flushing &&
+			flow->gap_patience <= MW_GAP_PATIENCE;
 }
 
 static void parse(struct mw_lane *lane, struct mw_flow *flow)
@@ -73,6 +76,43 @@ static void parse(struct mw_lane *lane, struct mw_flow *flow)
 		mw_content_client_gap(lane, flow, len);
 	}
 	flow->parsing = false;
+}
+
+void mw_stream_patience(struct mw_flow *flow)
+{
+	const struct mw_half *client = &flow->client, *server = &flow->server;
+	bool client_owes, server_owes;
+
+	if (flow->content == NULL)
+		return;
+	client_owes = client->known && client->ack_seen && mw_seq_before(client->nxt, client->acked) &&
+			!mw_smtp_blocked(&flow->content->smtp);
+	server_owes = server->known && server->ack_seen && mw_seq_before(server->nxt, server->acked);
+	if (client_owes || server_owes)
+		flow->gap_patience++;
+	else
+		flow->gap_patience = 0;
+}
+
+void mw_stream_finish(struct mw_lane *lane, struct mw_flow *flow)
+{
+	uint32_t before;
+
+	if (flow->content == NULL || !lane->config.passive)
+		return;
+	flow->flushing = true;
+	flow->gap_patience = MW_GAP_PATIENCE + 1;
+	do {
+		before = flow->client.nxt + flow->server.nxt;
+		mw_reply_pump(lane, flow);
+		mw_stream_pump(lane, flow);
+	} while (flow->content != NULL && before != flow->client.nxt + flow->server.nxt);
+	if (flow->content != NULL && mw_smtp_blocked(&flow->content->smtp)) {
+		/* The reply it waits for is not in the capture: a missing reply counts as acceptance. */
+		mw_smtp_set_one_sided(&flow->content->smtp);
+		mw_stream_pump(lane, flow);
+	}
+	flow->flushing = false;
 }
 
 void mw_stream_pump(struct mw_lane *lane, struct mw_flow *flow)
@@ -276,9 +316,8 @@ static void note_ack(struct mw_lane *lane, struct mw_flow *flow, const struct mw
 		return;
 	if (!server->seen) {
 		if (!flow->one_sided && (frame->flags & MW_TCP_SYN) == 0 &&
-				++flow->gap_patience > ASYMMETRIC_PACKETS) {
+				++flow->client_alone > ASYMMETRIC_PACKETS) {
 			flow->one_sided = true;
-			flow->gap_patience = 0;
 			mw_flow_anomaly(lane, flow, MW_REASON_ASYMMETRIC);
 			if (flow->content != NULL)
 				mw_smtp_set_one_sided(&flow->content->smtp);
@@ -343,6 +382,11 @@ void mw_stream_client(struct mw_lane *lane, struct mw_flow *flow, struct mw_pack
 		half->nxt = half->sent = half->acked = half->high = seq;
 		half->known = true;
 		mw_reassembly_start(&half->kept, seq);
+	}
+	if (frame->payload_len > 0 && !flow->handshake) { /* neither SYN nor greeting was seen */
+		mw_content_lose(lane, flow, MW_REASON_MIDSTREAM);
+		metadata_in(flow, frame, seq);
+		return;
 	}
 	keep_template(flow, packet, frame);
 	if (frame->payload_len > 0) {
