@@ -15,7 +15,6 @@ struct mw_dialogue {
 	uint16_t lines;
 	uint32_t octets;
 	uint16_t line_len;  /* octets of the line so far, kept or not */
-	bool after_cr;
 	uint8_t verb_len;
 	char verb[9];       /* the longest that is told apart: STARTTLS */
 };

@@ -58,7 +58,7 @@ struct mw_packet {
 };
 
 struct mw_match {
-	const char *rule; /* NUL-terminated, lives as long as the ruleset */
+	struct mw_span rule; /* name; lives as long as the ruleset */
 	int32_t score_milli;
 };
 

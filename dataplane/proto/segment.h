@@ -5,6 +5,7 @@
 #ifndef MW_DATAPLANE_PROTO_SEGMENT_H
 #define MW_DATAPLANE_PROTO_SEGMENT_H
 
+#include "common/base/span.h"
 #include "dataplane/proto/frame.h"
 
 #define MW_SEGMENT_HEADERS_MAX (MW_L2_MAX + 40 + 60)
