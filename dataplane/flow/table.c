@@ -64,13 +64,6 @@ void mw_flow_table_init(struct mw_flow_table *table, void *memory, uint32_t coun
 	table->buckets = (uint32_t *)(void *)(table->entries + (size_t)count * entry_bytes);
 	for (uint32_t i = 0; i < buckets; i++)
 		table->buckets[i] = MW_FLOW_NONE;
-	for (uint32_t i = count; i > 0; i--) {
-		struct mw_flow_link *link = mw_flow_entry(table, i - 1);
-
-		link->next = table->free;
-		link->live = false;
-		table->free = i - 1;
-	}
 }
 
 static bool key_eq(const struct mw_flow_key *a, const struct mw_flow_key *b)
@@ -103,12 +96,16 @@ void *mw_flow_add(struct mw_flow_table *table, const struct mw_flow_key *key)
 	uint32_t *bucket = bucket_of(table, key);
 	struct mw_flow_link *link;
 
-	if (index == MW_FLOW_NONE) {
+	if (index == MW_FLOW_NONE && table->fresh < table->count) {
+		index = table->fresh++;
+		link = mw_flow_entry(table, index);
+	} else if (index != MW_FLOW_NONE) {
+		link = mw_flow_entry(table, index);
+		table->free = link->next;
+	} else {
 		table->refused++;
 		return NULL;
 	}
-	link = mw_flow_entry(table, index);
-	table->free = link->next;
 	memset(link, 0, table->entry_bytes);
 	link->key = *key;
 	link->next = *bucket;

@@ -35,6 +35,7 @@ struct mw_flow_table {
 	uint32_t *buckets;
 	uint32_t bucket_mask;
 	uint32_t free;
+	uint32_t fresh; /* entries from here on have never been used, nor touched */
 	uint64_t key;
 };
 
