@@ -72,11 +72,8 @@ static void rules(const struct mw_lane_message *message, struct mw_event_message
 			out->rules[at] = out->rules[at - 1];
 			at--;
 		}
-		size_t len = match->rule.len < MW_RULE_NAME_MAX ? match->rule.len
-								: MW_RULE_NAME_MAX - 1;
-
-		memcpy(out->rules[at].name, match->rule.data, len);
-		out->rules[at].name[len] = '\0';
+		strncpy(out->rules[at].name, match->rule, MW_RULE_NAME_MAX - 1);
+		out->rules[at].name[MW_RULE_NAME_MAX - 1] = '\0';
 		out->rules[at].score_milli = match->score_milli;
 	}
 }

@@ -64,8 +64,6 @@ static bool append(char *out, size_t size, const char *format, ...)
 static int place_lanes(const struct mw_io_options *o, const struct allowed *a,
 	struct mw_io_plan *plan, char *error, size_t size)
 {
-	bool fits;
-
 	for (uint16_t i = 0; i < plan->lanes; i++) {
 		plan->lane_cpu[i] = o->cpu_count ? o->cpu[i % o->cpu_count]
 						 : a->cpu[a->count - 1 - i % a->count];
@@ -80,10 +78,33 @@ static int place_lanes(const struct mw_io_options *o, const struct allowed *a,
 			plan->shared_cpu |= plan->lane_cpu[j] == plan->lane_cpu[i];
 	}
 	plan->shared_cpu |= a->count == 1;
-	/* The main thread and the agent's wake now and then, wherever there is room. */
-	fits = append(plan->lcores, sizeof(plan->lcores), "0@(");
-	for (uint16_t i = 0; i < a->count && i < 64; i++)
-		fits &= append(plan->lcores, sizeof(plan->lcores), "%s%u", i ? "," : "", a->cpu[i]);
+	return 0;
+}
+
+static bool is_lane_cpu(const struct mw_io_plan *plan, uint16_t cpu)
+{
+	for (uint16_t i = 0; i < plan->lanes; i++) {
+		if (plan->lane_cpu[i] == cpu)
+			return true;
+	}
+	return false;
+}
+
+/* The main thread and the agent's wake now and then: beside spinning lanes if there is room, else
+ * anywhere. */
+static int name_lcores(const struct allowed *a, struct mw_io_plan *plan, char *error, size_t size)
+{
+	uint16_t spare = 0, named = 0;
+	bool fits = append(plan->lcores, sizeof(plan->lcores), "0@(");
+
+	for (uint16_t i = 0; i < a->count; i++)
+		spare = (uint16_t)(spare + !is_lane_cpu(plan, a->cpu[i]));
+	for (uint16_t i = 0; i < a->count && named < 64; i++) {
+		if (!plan->sleep && spare > 0 && is_lane_cpu(plan, a->cpu[i]))
+			continue;
+		fits &= append(
+			plan->lcores, sizeof(plan->lcores), "%s%u", named++ ? "," : "", a->cpu[i]);
+	}
 	fits &= append(plan->lcores, sizeof(plan->lcores), ")");
 	for (uint16_t i = 0; i < plan->lanes; i++)
 		fits &= append(
@@ -158,6 +179,9 @@ int mw_io_plan_make(
 		return rc;
 	plan->sleep = o->poll == MW_POLL_SLEEP ||
 		      (o->poll == MW_POLL_AUTO && (plan->shared_cpu || a.count < plan->lanes + 2u));
+	rc = name_lcores(&a, plan, error, size);
+	if (rc != 0)
+		return rc;
 	for (int i = 0; i < MW_IO_ROLES; i++) {
 		if (!o->device[i])
 			continue;

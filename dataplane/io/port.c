@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <rte_dev.h>
 #include <rte_errno.h>
@@ -16,10 +17,12 @@
 
 #include "dataplane/io/room.h"
 
-#define RX_DESCRIPTORS 2048
-#define TX_DESCRIPTORS 2048
-#define POOL_CACHE     256
-#define ANY_SOCKET     ((unsigned)SOCKET_ID_ANY)
+#define RX_DESCRIPTORS	2048
+#define TX_DESCRIPTORS	2048
+#define AF_XDP_ATTEMPTS 8
+#define AF_XDP_PAUSE_US 50000
+#define POOL_CACHE	256
+#define ANY_SOCKET	((unsigned)SOCKET_ID_ANY)
 
 /* What port_open hands down to its parts. */
 struct opening {
@@ -93,34 +96,29 @@ static uint16_t lesser(uint16_t a, uint16_t b)
 	return a < b ? a : b;
 }
 
-static int configure(struct opening *o)
+static int configure(struct opening *o, const struct rte_eth_dev_info *info)
 {
 	struct mw_io_port *port = o->port;
 	struct rte_eth_conf conf = {0};
-	struct rte_eth_dev_info info;
 	uint16_t rx_desc = RX_DESCRIPTORS, tx_desc = TX_DESCRIPTORS;
 	int rc;
 
-	rc = rte_eth_dev_info_get(port->id, &info);
-	if (rc != 0)
-		return rc;
-	snprintf(port->driver, sizeof(port->driver), "%s", info.driver_name);
 	if (has_fixed_queues(port->driver)) {
-		port->rx_queues = info.max_rx_queues;
-		port->tx_queues = info.max_tx_queues;
+		port->rx_queues = info->max_rx_queues;
+		port->tx_queues = info->max_tx_queues;
 	} else {
-		port->rx_queues = lesser(info.max_rx_queues, o->plan->lanes);
-		port->tx_queues = lesser(info.max_tx_queues, o->plan->lanes);
+		port->rx_queues = lesser(info->max_rx_queues, o->plan->lanes);
+		port->tx_queues = lesser(info->max_tx_queues, o->plan->lanes);
 	}
-	conf.rxmode.offloads = info.rx_offload_capa & RTE_ETH_RX_OFFLOAD_TCP_CKSUM;
+	conf.rxmode.offloads = info->rx_offload_capa & RTE_ETH_RX_OFFLOAD_TCP_CKSUM;
 	if (o->device.kind == MW_DEVICE_PCI) {
 		/* Every frame that fits a buffer is welcome, whatever the MTU beyond. */
-		conf.rxmode.mtu = RTE_MIN(info.max_mtu, o->plan->buffer_bytes - MW_ROOM_OVER_MTU);
-		conf.txmode.offloads = info.tx_offload_capa & RTE_ETH_TX_OFFLOAD_MBUF_FAST_FREE;
+		conf.rxmode.mtu = RTE_MIN(info->max_mtu, o->plan->buffer_bytes - MW_ROOM_OVER_MTU);
+		conf.txmode.offloads = info->tx_offload_capa & RTE_ETH_TX_OFFLOAD_MBUF_FAST_FREE;
 		if (port->rx_queues > 1) {
 			conf.rxmode.mq_mode = RTE_ETH_MQ_RX_RSS;
 			conf.rx_adv_conf.rss_conf.rss_hf =
-				info.flow_type_rss_offloads &
+				info->flow_type_rss_offloads &
 				(RTE_ETH_RSS_IP | RTE_ETH_RSS_TCP | RTE_ETH_RSS_UDP);
 		}
 	}
@@ -134,25 +132,37 @@ static int configure(struct opening *o)
 	return rc;
 }
 
-/* Starts the device that `port->id` names; on failure the caller takes it away again. */
+/* Of the interface underneath; else what the driver says, which for virtual devices is a guess. */
+static uint32_t mtu_of(const struct opening *o)
+{
+	uint16_t mtu = 0;
+
+	if (o->device.mtu > 0)
+		return o->device.mtu;
+	if (rte_eth_dev_get_mtu(o->port->id, &mtu) == 0 && mtu > 0)
+		return mtu;
+	return 1500;
+}
+
+/* Starts the device that `port->id` names; on failure the caller takes it away again. The room is
+ * checked before a queue is made: a driver may already refuse there, with less to say. */
 static int bring_up(struct opening *o, const char *args)
 {
 	struct mw_io_port *port = o->port;
-	uint16_t mtu = 0;
+	struct rte_eth_dev_info info;
 	int rc;
 
 	port->open = true;
-	rc = configure(o);
+	rc = rte_eth_dev_info_get(port->id, &info);
 	if (rc == 0) {
-		port->mtu = o->device.mtu;
-		if (port->mtu == 0 && o->device.kind == MW_DEVICE_VDEV &&
-			rte_eth_dev_get_mtu(port->id, &mtu) == 0)
-			port->mtu = mtu;
-		if (port->mtu == 0)
-			port->mtu = 1500;
+		snprintf(port->driver, sizeof(port->driver), "%s", info.driver_name);
+		port->mtu = mtu_of(o);
 		rc = check_room(o, port->driver, args);
 		if (rc != 0)
 			return rc;
+		rc = configure(o, &info);
+	}
+	if (rc == 0) {
 		rc = rte_eth_dev_start(port->id);
 		port->started = rc == 0;
 	}
@@ -198,14 +208,26 @@ static int open_vdev(struct opening *o, const char *name, const char *args)
 	return bring_up(o, args);
 }
 
+/* After a socket on a queue was closed the kernel keeps the queue for a moment (it frees the memory
+ * on a work queue): a restart must not fail, or fall back to a slower driver, for that. */
 static int open_af_xdp(struct opening *o)
 {
 	char name[64], args[128];
+	int rc = -EBUSY;
 
 	snprintf(name, sizeof(name), "net_af_xdp_%s", mw_io_role_name(o->port->role));
 	snprintf(args, sizeof(args), "iface=%s,queue_count=%u%s", o->device.iface,
 		o->device.rx_queues, o->plan->sleep ? ",busy_budget=0" : "");
-	return open_vdev(o, name, args);
+	for (int attempt = 0; attempt < AF_XDP_ATTEMPTS; attempt++) {
+		if (attempt > 0) {
+			mw_io_port_close(o->port);
+			usleep(AF_XDP_PAUSE_US);
+		}
+		rc = open_vdev(o, name, args);
+		if (rc == 0 || rc == -EMSGSIZE || o->port->driver[0] == '\0')
+			break;
+	}
+	return rc;
 }
 
 static int open_af_packet(struct opening *o)

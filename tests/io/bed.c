@@ -11,6 +11,13 @@
 #include <rte_ethdev.h>
 #include <rte_mbuf.h>
 
+/* libxdp loses a little when a socket cannot be bound, which happens on purpose here. */
+const char *__lsan_default_suppressions(void);
+const char *__lsan_default_suppressions(void)
+{
+	return "leak:xsk_umem__create\n";
+}
+
 static void must(int rc, const char *what, const char *error)
 {
 	if (rc == 0)
@@ -27,7 +34,7 @@ void bed_eal(struct bed *bed, uint16_t lanes)
 	bed->options.memory = MW_MEMORY_NO_HUGE;
 	bed->options.buffer_bytes = 2048;
 	bed->options.buffers = BED_BUFFERS;
-	bed->options.memory_mb = 160;
+	bed->options.memory_mb = 256;
 	bed->options.poll = MW_POLL_SLEEP;
 	bed->options.lanes = lanes;
 	must(mw_io_plan_make(&bed->options, &bed->plan, error, sizeof(error)), "plan", error);
@@ -35,7 +42,7 @@ void bed_eal(struct bed *bed, uint16_t lanes)
 	bed->rig.shared.pool = mw_io_pool_make(&bed->plan, error, sizeof(error));
 	must(bed->rig.shared.pool ? 0 : -1, "pool", error);
 	bed->test_pool = rte_pktmbuf_pool_create(
-		"test", BED_BUFFERS, 0, 0, RTE_PKTMBUF_HEADROOM + 2048, SOCKET_ID_ANY);
+		"test", 8191, 0, 0, RTE_PKTMBUF_HEADROOM + 2048, SOCKET_ID_ANY);
 	must(bed->test_pool ? 0 : -1, "test pool", rte_strerror(rte_errno));
 }
 

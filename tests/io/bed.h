@@ -10,7 +10,7 @@
 #include "dataplane/io/rig.h"
 #include "tests/io/fake_lane.h"
 
-#define BED_BUFFERS 8191
+#define BED_BUFFERS 32767
 
 struct bed {
 	struct mw_io_options options;
