@@ -12,6 +12,7 @@ struct mw_pool {
 	uint8_t *memory;
 	size_t block_bytes;
 	uint32_t blocks;
+	uint32_t fresh; /* blocks from here on have never been handed out, nor touched */
 	uint32_t used;
 	uint32_t used_max;
 	uint64_t refused;

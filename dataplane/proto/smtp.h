@@ -13,7 +13,9 @@
  *
  * An event may come with used == 0, and there may be events waiting although n == 0: always call
  * until MORE or BLOCKED, and forward only what was consumed by then. Spans in an event are valid
- * until the next call with the same `s`.
+ * until the next call with the same `s`. What waits is told by whichever function is called next,
+ *so one handler takes the events of both. When a reply is `unblocked`, octets of the client that
+ *were kept back are fed before the server's next reply.
  *
  * Hold points (WIRE.md section 2): with CONTENT_END, and with LOOKALIKE when `hold` is set, the
  *octet that decides is the last one consumed so far, H = position - 1.
@@ -27,46 +29,60 @@
 #include "common/base/arena.h"
 #include "common/contract/reason.h"
 
-#define MW_SMTP_ENVELOPE_BLOCK                                            \
-	2048 /* octets of a block of the envelope pool; 1024 is the least \
-	      */
-#define MW_SMTP_ENVELOPE_BLOCKS_MAX \
-	64 /* per envelope: some 2000 recipients are listed, all counted */
+/* Octets of a block of the envelope pool; 1024 is the least. */
+#define MW_SMTP_ENVELOPE_BLOCK 2048
+/* Per envelope: some 2000 recipients are listed, the others counted. */
+#define MW_SMTP_ENVELOPE_BLOCKS_MAX 64
+/* Octets of a command line that are kept; a longer one is anomaly long_line. */
+#define MW_SMTP_LINE_MAX 768
+#define MW_SMTP_HELO_MAX 256 /* RFC 5321 4.5.3.1.2 allows 255 */
+/* Octets of the last line of a reply that are kept. */
+#define MW_SMTP_REPLY_MAX 112
+/* Runs of equal commands whose replies are outstanding; at one more the client side is BLOCKED. */
+#define MW_SMTP_RUNS_MAX 64
 
-#define MW_SMTP_LINE_MAX                                                                           \
-	896		      /* octets of a command line that are kept; longer: anomaly long_line \
-			       */
-#define MW_SMTP_HELO_MAX  256 /* RFC 5321 4.5.3.1.2 allows 255 */
-#define MW_SMTP_REPLY_MAX 112 /* octets of the last line of a reply that are kept */
-#define MW_SMTP_RUNS_MAX  64  /* runs of equal commands whose replies are outstanding */
-
+/*
+ * A message is over for the lane at CONTENT_ABORT, or when both CONTENT_END and FINAL_REPLY have
+ * come, in either order (a server may speak too early). Then it releases its reference.
+ */
 enum mw_smtp_kind {
-	MW_SMTP_MORE,	 /* everything consumed, nothing waiting */
-	MW_SMTP_BLOCKED, /* client: what follows cannot be understood before a reply of the server
-			  */
-	MW_SMTP_HELO,	 /* client sent HELO or EHLO; data: the name */
-	MW_SMTP_MAIL,	 /* client sent MAIL; data: the address */
-	MW_SMTP_RCPT,	 /* client sent RCPT; data: the address */
-	MW_SMTP_AUTH,	 /* client sent AUTH; nothing of it is told */
-	MW_SMTP_QUIT,	 /* client sent QUIT */
-	MW_SMTP_CONTENT_BEGIN, /* a message begins; envelope (one reference is the lane's from here
-				  on) */
-	MW_SMTP_CONTENT,       /* data: octets of the message as a receiver stores them */
-	MW_SMTP_CONTENT_END,   /* the message is complete (`complete`: every octet was seen) */
-	MW_SMTP_CONTENT_ABORT, /* it ends incomplete; no FINAL_REPLY follows. !message: forget it */
-	MW_SMTP_LOOKALIKE,     /* the last octet ended something a lax server takes for end of data;
-				  goes on */
-	MW_SMTP_GREETING,      /* server: code */
-	MW_SMTP_REPLY, /* server: code, command, data = text of the last line; rcpt for RCPT */
-	MW_SMTP_CHUNK_REPLY, /* server: reply to BDAT without LAST; envelope, NULL for a dead
-				message */
-	MW_SMTP_FINAL_REPLY, /* reply to the whole content; code -1: none will come. !message:
-			      * forget it. May precede CONTENT_END when the server speaks too early.
-			      */
-	MW_SMTP_TLS, /* dark from here on; reason MW_REASON_STARTTLS or MW_REASON_IMPLICIT_TLS */
-	MW_SMTP_ANOMALY, /* reason, of the ANOMALY group; each once a session */
-	MW_SMTP_LOST,	 /* dark from here on; reason DESYNC, GAP, MEMORY, NOT_SMTP,
-			    UNSUPPORTED_ENCODING */
+	/* Everything is consumed, nothing waits to be told. */
+	MW_SMTP_MORE,
+	/* Client: the octets after `consumed` cannot be understood before a reply of the server. */
+	MW_SMTP_BLOCKED,
+	/* The client sent HELO or EHLO, MAIL, RCPT. data: the name or address. */
+	MW_SMTP_HELO,
+	MW_SMTP_MAIL,
+	MW_SMTP_RCPT,
+	/* The client sent AUTH; nothing of it is told. */
+	MW_SMTP_AUTH,
+	MW_SMTP_QUIT,
+	/* A message begins. envelope: one reference is the lane's from here on. */
+	MW_SMTP_CONTENT_BEGIN,
+	/* data: octets of the message as a receiver stores them. */
+	MW_SMTP_CONTENT,
+	/* The message has ended. complete: every octet was seen. */
+	MW_SMTP_CONTENT_END,
+	/* It ends incomplete, no FINAL_REPLY follows. code: of the chunk that was refused, else -1.
+	 * !message: there was none after all (the first chunk was refused), forget it. */
+	MW_SMTP_CONTENT_ABORT,
+	/* Something ended that a lax server takes for the end of data (reason smuggling); it goes
+	   on. */
+	MW_SMTP_LOOKALIKE,
+	/* The server's first reply. code. */
+	MW_SMTP_GREETING,
+	/* code, command, data: text of the last line; rcpt when the command was RCPT. */
+	MW_SMTP_REPLY,
+	/* To BDAT without LAST. envelope, NULL when its message is over. */
+	MW_SMTP_CHUNK_REPLY,
+	/* To the whole content. code -1: none will come. !message: there was none after all. */
+	MW_SMTP_FINAL_REPLY,
+	/* Dark from here on. reason: MW_REASON_STARTTLS or MW_REASON_IMPLICIT_TLS. */
+	MW_SMTP_TLS,
+	/* reason, of the ANOMALY group; each is told once a session. */
+	MW_SMTP_ANOMALY,
+	/* Dark from here on. reason: DESYNC, GAP, MEMORY, NOT_SMTP, UNSUPPORTED_ENCODING. */
+	MW_SMTP_LOST,
 };
 
 enum mw_smtp_command {
@@ -87,7 +103,6 @@ enum mw_smtp_command {
 	MW_SMTP_CMD_QUIT,
 	MW_SMTP_CMD_NOT_FOLLOWED, /* BURL, TURN, ATRN, XEXCH50: accepted, they end inspection */
 	MW_SMTP_CMD_OTHER,
-	MW_SMTP_CMD_MARK, /* internal: no reply belongs to it */
 };
 
 /* Strongest wins (INSPECT.md). */
@@ -98,24 +113,25 @@ enum mw_smtp_starttls {
 	MW_SMTP_STARTTLS_USED,
 };
 
-/* One line of an envelope's log. The lane walks env->rcpts by `next` and reads address and reply.
- */
+/* One line of an envelope's log; the lane walks env->rcpts by `next`, reads address and reply. */
 struct mw_smtp_rcpt {
-	struct mw_smtp_rcpt *next;     /* next recipient */
-	struct mw_smtp_rcpt *log_next; /* next MAIL, RCPT, RSET, HELO: internal */
-	struct mw_span address;	       /* without brackets and parameters, case as it came */
+	struct mw_smtp_rcpt *next;
+	struct mw_span address; /* without brackets, route and parameters, case as it came */
+	int16_t reply;		/* -1: none seen */
+
+	/* internal from here: MAIL, RSET, HELO and EHLO are logged in the same way */
+	uint8_t command;
+	uint32_t rcpts_before;
 	uint64_t time_ns;
-	uint32_t rcpts_before; /* internal */
-	int16_t reply;	       /* -1: none seen */
-	uint8_t command;       /* enum mw_smtp_command */
+	struct mw_smtp_rcpt *log_next;
 };
 
 struct mw_smtp_envelope {
 	struct mw_arena arena; /* owns this very struct too */
 	void *user;	       /* the lane's */
-	uint64_t start_ns; /* first octet of MAIL (without one: of DATA or BDAT), by mw_smtp_set_now
-			    */
-	uint64_t end_ns;   /* of the octet that completed the content; 0 while it is not */
+	/* By mw_smtp_set_now: the first octet of MAIL (without one: of DATA or BDAT), and the octet
+	 * that ended the content, 0 before. */
+	uint64_t start_ns, end_ns;
 
 	struct mw_span helo;	    /* data NULL: unknown */
 	struct mw_span mail_from;   /* data NULL: unknown; len 0: the null sender */
@@ -131,14 +147,18 @@ struct mw_smtp_envelope {
 	bool lookalike;	    /* held an end-of-data look-alike */
 
 	/* internal from here */
-	bool dead; /* aborted: replies to it are swallowed */
+	bool dead;     /* aborted: what the server still says to it is nobody's concern */
+	bool answered; /* its final reply came */
 	bool chunk_accepted;
 	bool mail_accepted;
+	bool restore; /* was no message after all: the transaction goes on */
 	uint8_t refs;
-	struct mw_smtp_envelope *next; /* next message whose replies are outstanding */
-	struct mw_smtp_rcpt *log, *log_last, *rcpt_last, *unanswered;
-	uint32_t outstanding; /* logged commands without a reply */
+	uint32_t outstanding; /* its commands MAIL, RCPT, RSET, HELO, EHLO without a reply */
+	uint32_t chunks;      /* replies to its content that are outstanding */
 	uint32_t rcpts_seen;
+	uint64_t content_ns;	       /* of DATA or BDAT */
+	struct mw_smtp_envelope *next; /* next message whose replies are outstanding */
+	struct mw_smtp_rcpt *log_last, *unanswered, *rcpt_last;
 	uint8_t helo_text[MW_SMTP_HELO_MAX];
 };
 
@@ -169,8 +189,8 @@ struct mw_smtp {
 	uint64_t now_ns;
 	uint64_t line_ns;		  /* when the line being read began */
 	uint64_t chunk_left;		  /* octets of the BDAT chunk still to come */
-	uint64_t reported;		  /* anomalies told already, one bit each */
-	uint64_t waiting;		  /* anomalies found, not told yet */
+	uint64_t reported;		  /* anomalies found, one bit each */
+	uint64_t waiting;		  /* those of them not told yet */
 	struct mw_smtp_envelope *current; /* being filled by MAIL and RCPT, not sent yet */
 	struct mw_smtp_envelope *content; /* whose octets the client is sending */
 	struct mw_smtp_envelope *sent;	  /* oldest message with replies outstanding */
@@ -178,27 +198,29 @@ struct mw_smtp {
 	struct mw_smtp_envelope *abort_due; /* CONTENT_ABORT still to be told */
 	uint32_t outstanding;		    /* replies */
 	uint32_t line_len;		    /* octets of the line so far, kept or not */
-	uint32_t client_lines;
-	uint16_t lost_due; /* enum mw_reason: LOST still to be told */
+	uint32_t reply_len;
 	uint16_t line_kept;
 	uint16_t helo_len;
-	uint16_t reply_kept;
 	uint16_t bad_replies;
+	uint16_t lost_due; /* enum mw_reason: LOST still to be told */
+	int16_t abort_code;
 	uint8_t runs, run_first;
 	uint8_t state; /* of the client side */
-	uint8_t body;  /* of DATA content: strict reading */
-	uint8_t lax;   /* the same read by a lax server */
-	uint8_t block; /* command behind which the client side waits */
+	uint8_t body;  /* of DATA content: the strict reading */
+	uint8_t lax;   /* the same as a lax server might read it */
 	uint8_t starttls;
-	uint8_t event_due;
-	bool line_secret, line_nul, line_bare_cr, line_cr;
+	bool line_cr;	  /* the last octet of the line so far was CR */
+	bool line_secret; /* AUTH: the rest of the line is not kept */
+	bool line_over;	  /* it was told, and can be forgotten at the next call */
+	bool lookalike_due, lookalike_hold;
 	bool chunk_last;
 	bool helo_known;
 	bool one_sided, dark, finishing;
-	bool greeted, client_seen;
-	bool reply_open;    /* in mid-line or mid-reply */
-	bool abort_message; /* what abort_due is to say */
-	bool tls_probe;	    /* one-sided: next octet tells whether STARTTLS was accepted */
+	bool greeted;	    /* the first reply was complete */
+	bool client_seen;   /* a line of the client was complete */
+	bool reply_multi;   /* in the middle of a multi-line reply */
+	bool abort_message; /* what CONTENT_ABORT is to say */
+	bool tls_probe;	    /* one-sided: the next octet tells whether STARTTLS was accepted */
 	bool auth_lines;    /* one-sided: lines may be credentials */
 	struct mw_smtp_run run[MW_SMTP_RUNS_MAX];
 	uint8_t helo[MW_SMTP_HELO_MAX];

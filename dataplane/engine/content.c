@@ -1,0 +1,201 @@
+/*
+ * What the SMTP parser tells, turned into acts: messages begin and end, inspection is lost for a named
+ * reason, replies unblock the other direction.
+ */
+#include "dataplane/engine/internal.h"
+
+bool mw_content_attach(struct mw_lane *lane, struct mw_flow *flow)
+{
+	struct mw_content *content = mw_pool_get(&lane->content_pool);
+
+	if (content == NULL)
+		return false;
+	memset(content, 0, sizeof(*content));
+	mw_smtp_init(&content->smtp, &lane->envelope_pool);
+	flow->content = content;
+	mw_reassembly_init(&flow->client.kept, &lane->kept_pool, MW_KEPT_BLOCKS_FLOW);
+	mw_reassembly_init(&flow->server.kept, &lane->kept_pool, MW_KEPT_BLOCKS_FLOW / 4);
+	return true;
+}
+
+static struct mw_transfer *transfer_of(const struct mw_flow *flow, const struct mw_smtp_envelope *env)
+{
+	struct mw_transfer *t = flow->content->transfers;
+
+	while (t != NULL && t->envelope != env)
+		t = t->flow_next;
+	return t;
+}
+
+static void answered(struct mw_lane *lane, struct mw_flow *flow, const struct mw_smtp_event *event)
+{
+	struct mw_transfer *t = transfer_of(flow, event->envelope);
+
+	if (t == NULL)
+		return;
+	t->answered = true;
+	if (!event->message)
+		t->is_message = false;
+	mw_transfer_settle(lane, t);
+}
+
+static void content_ends(struct mw_lane *lane, struct mw_flow *flow, const struct mw_smtp_event *event)
+{
+	struct mw_transfer *t = flow->content->receiving;
+
+	flow->content->receiving = NULL;
+	if (t == NULL)
+		return;
+	mw_transfer_end(lane, t, event->complete);
+	if (t->state != MW_TRANSFER_JUDGED) {
+		mw_hold_begin(lane, flow, t, flow->client.nxt - 1);
+		return;
+	}
+	mw_transfer_settle(lane, t);
+}
+
+static void content_aborts(struct mw_lane *lane, struct mw_flow *flow,
+		const struct mw_smtp_event *event)
+{
+	struct mw_transfer *t = transfer_of(flow, event->envelope);
+
+	if (t == NULL)
+		return;
+	if (flow->content->receiving == t)
+		flow->content->receiving = NULL;
+	t->answered = true;
+	t->is_message = event->message;
+	mw_transfer_end(lane, t, false);
+	mw_transfer_drain(lane, t);
+	mw_transfer_settle(lane, t);
+}
+
+/* The events that mean the same whichever direction they came out of. */
+static void common_event(struct mw_lane *lane, struct mw_flow *flow, const struct mw_smtp_event *event)
+{
+	switch (event->kind) {
+	case MW_SMTP_CONTENT_BEGIN:
+		flow->content->receiving = mw_transfer_begin(lane, flow, event->envelope);
+		break;
+	case MW_SMTP_CONTENT:
+		if (flow->content->receiving != NULL)
+			mw_message_feed(flow->content->receiving->message, event->data);
+		break;
+	case MW_SMTP_CONTENT_END:
+		content_ends(lane, flow, event);
+		break;
+	case MW_SMTP_CONTENT_ABORT:
+		content_aborts(lane, flow, event);
+		break;
+	case MW_SMTP_FINAL_REPLY:
+		answered(lane, flow, event);
+		break;
+	case MW_SMTP_LOOKALIKE:
+		mw_flow_anomaly(lane, flow, MW_REASON_SMUGGLING);
+		break;
+	case MW_SMTP_ANOMALY:
+		mw_flow_anomaly(lane, flow, event->reason);
+		break;
+	case MW_SMTP_QUIT:
+		flow->quit = true;
+		break;
+	case MW_SMTP_REPLY:
+		if (event->command == MW_SMTP_CMD_RCPT && event->code >= 500)
+			flow->recipients_refused++;
+		break;
+	case MW_SMTP_TLS:
+	case MW_SMTP_LOST:
+		mw_content_lose(lane, flow, event->reason);
+		break;
+	default:
+		break;
+	}
+}
+
+void mw_content_client_event(struct mw_lane *lane, struct mw_flow *flow,
+		const struct mw_smtp_event *event)
+{
+	common_event(lane, flow, event);
+}
+
+void mw_content_server_event(struct mw_lane *lane, struct mw_flow *flow,
+		const struct mw_smtp_event *event)
+{
+	bool unblocked = event->unblocked;
+
+	common_event(lane, flow, event);
+	if (unblocked && flow->content != NULL)
+		mw_stream_pump(lane, flow);
+}
+
+void mw_content_client_gap(struct mw_lane *lane, struct mw_flow *flow, uint32_t len)
+{
+	struct mw_transfer *t = flow->content->receiving;
+
+	if (t != NULL)
+		mw_message_gap(t->message);
+	mw_smtp_gap_client(&flow->content->smtp, len);
+	flow->client.nxt += len;
+	if (flow->reason == MW_REASON_NONE) {
+		flow->reason = MW_REASON_GAP;
+		flow->uninspected = true;
+		lane->counters.reason[MW_REASON_GAP]++;
+	}
+}
+
+/* Every message that is still open or unanswered is ended, judged as far as it came, and reported. */
+static void finish(struct mw_lane *lane, struct mw_flow *flow)
+{
+	struct mw_smtp_event event;
+
+	if (flow->holding)
+		mw_transfer_drain(lane, flow->content->transfers);
+	do {
+		mw_smtp_finish(&flow->content->smtp, &event);
+		common_event(lane, flow, &event);
+	} while (event.kind != MW_SMTP_MORE);
+	while (flow->content->transfers != NULL) {
+		struct mw_transfer *t = flow->content->transfers;
+
+		t->answered = true;
+		if (t->state == MW_TRANSFER_OPEN)
+			mw_transfer_end(lane, t, false);
+		mw_transfer_drain(lane, t);
+		mw_transfer_settle(lane, t);
+	}
+}
+
+void mw_content_detach(struct mw_lane *lane, struct mw_flow *flow, bool send_on)
+{
+	struct mw_content *content = flow->content;
+
+	flow->client.bytes += mw_reassembly_beyond(&flow->client.kept, flow->client.nxt);
+	flow->server.bytes += mw_reassembly_beyond(&flow->server.kept, flow->server.nxt);
+	flow->ending = true;
+	finish(lane, flow);
+	flow->ending = false;
+	flow->starttls = (uint8_t)mw_smtp_starttls(&content->smtp);
+	mw_smtp_close(&content->smtp);
+	if (send_on)
+		mw_hold_flush(lane, flow, flow->client.high);
+	mw_reassembly_clear(&flow->client.kept);
+	mw_reassembly_clear(&flow->server.kept);
+	flow->holding = false;
+	flow->content = NULL;
+	mw_pool_put(&lane->content_pool, content);
+}
+
+void mw_content_lose(struct mw_lane *lane, struct mw_flow *flow, enum mw_reason reason)
+{
+	if (flow->ending) /* the parser's last words while the session is being closed */
+		return;
+	if (!flow->uninspected) {
+		flow->reason = (uint8_t)reason;
+		flow->uninspected = true;
+		lane->counters.reason[reason]++;
+	}
+	flow->mode = MW_MODE_METADATA;
+	mw_content_detach(lane, flow, true);
+	flow->client.nxt = flow->client.high;
+	flow->server.nxt = flow->server.high;
+}

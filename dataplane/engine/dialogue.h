@@ -1,0 +1,33 @@
+/*
+ * What the responder says: SMTP (RFC 5321) as a server that takes no mail from this client. Octets in,
+ * replies out; no extension is offered, credentials are not kept, and nothing but the command's verb is
+ * looked at. Knows nothing of TCP.
+ */
+#ifndef MW_DATAPLANE_ENGINE_DIALOGUE_H
+#define MW_DATAPLANE_ENGINE_DIALOGUE_H
+
+#include "common/base/span.h"
+
+#define MW_DIALOGUE_LINE_MAX 512 /* RFC 5321, 4.5.3.1.4 */
+#define MW_DIALOGUE_OUT_MAX  1024
+
+struct mw_dialogue {
+	uint16_t lines;
+	uint32_t octets;
+	uint16_t line_len;  /* octets of the line so far, kept or not */
+	uint8_t verb_len;
+	char verb[9];       /* the longest that is told apart: STARTTLS */
+};
+
+struct mw_dialogue_out {
+	uint16_t len;
+	bool close;
+	char text[MW_DIALOGUE_OUT_MAX];
+};
+
+void mw_dialogue_greet(struct mw_dialogue *d, const char *name, struct mw_dialogue_out *out);
+/* `reply`: what follows "550 5.7.1 " at MAIL. */
+void mw_dialogue_feed(struct mw_dialogue *d, struct mw_span in, const char *name, const char *reply,
+		struct mw_dialogue_out *out);
+
+#endif

@@ -1,0 +1,217 @@
+/*
+ * The server's direction of an inspected connection. Its octets are always forwarded as they come;
+ * they are put in order and parsed because replies decide what the client's octets mean, and its
+ * acknowledgements say what need not be kept any longer.
+ */
+#include "dataplane/engine/internal.h"
+
+/* In a capture the commands that the server answers may not have come by yet, or never will. */
+static bool waits_for_client(const struct mw_lane *lane, const struct mw_flow *flow)
+{
+	const struct mw_half *client = &flow->client;
+
+	if (!lane->config.passive || !client->known || !client->ack_seen ||
+			flow->gap_patience > MW_GAP_PATIENCE)
+		return false;
+	return mw_seq_before(client->nxt, client->acked) && !mw_smtp_blocked(&flow->content->smtp) &&
+			!flow->holding;
+}
+
+/* Octets the server has acknowledged, which this capture does not hold: they are given up. */
+static void give_up_client(struct mw_lane *lane, struct mw_flow *flow)
+{
+	struct mw_half *client = &flow->client;
+	uint32_t found, end = client->acked;
+
+	if (!mw_seq_before(client->nxt, client->acked) || mw_smtp_blocked(&flow->content->smtp))
+		return;
+	if (mw_reassembly_next(&client->kept, client->nxt, &found))
+		end = mw_seq_min(end, found);
+	if (mw_seq_before(client->nxt, end))
+		mw_content_client_gap(lane, flow, end - client->nxt);
+	mw_stream_pump(lane, flow);
+}
+
+/* The client has acknowledged octets of the server that have not come by here. Live, that is certain:
+ * what we have not forwarded it cannot have; a capture may be out of order. */
+static bool gap_evident(const struct mw_lane *lane, const struct mw_flow *flow)
+{
+	const struct mw_half *half = &flow->server;
+
+	if (half->kept.blocks + 4u > half->kept.blocks_max)
+		return true;
+	return half->ack_seen && mw_seq_before(half->nxt, half->acked) &&
+			(!lane->config.passive || flow->gap_patience > MW_GAP_PATIENCE);
+}
+
+static bool server_gap(struct mw_lane *lane, struct mw_flow *flow)
+{
+	struct mw_half *half = &flow->server;
+	uint32_t found;
+
+	if (!mw_reassembly_next(&half->kept, half->nxt, &found))
+		found = half->acked; /* nothing beyond it was seen either */
+	if (found == half->nxt || (!flow->flushing && !gap_evident(lane, flow)))
+		return false;
+	if (mw_seq_before(found, half->nxt))
+		return false;
+	half->nxt = found;
+	mw_smtp_gap_server(&flow->content->smtp);
+	return true;
+}
+
+void mw_reply_pump(struct mw_lane *lane, struct mw_flow *flow)
+{
+	struct mw_half *half = &flow->server;
+
+	if (flow->server_parsing || flow->content == NULL)
+		return;
+	if (lane->config.passive && flow->gap_patience > MW_GAP_PATIENCE)
+		give_up_client(lane, flow);
+	while (flow->content != NULL && !waits_for_client(lane, flow)) {
+		struct mw_span run = mw_reassembly_at(&half->kept, half->nxt);
+		struct mw_smtp_event event;
+		size_t used = mw_smtp_server(&flow->content->smtp, run.data, run.len, &event);
+
+		half->nxt += (uint32_t)used;
+		half->bytes += used;
+		if (event.kind == MW_SMTP_MORE) {
+			if (run.len > used || mw_reassembly_at(&half->kept, half->nxt).len > 0)
+				continue;
+			if (server_gap(lane, flow))
+				continue;
+			break;
+		}
+		flow->server_parsing = true;
+		mw_content_server_event(lane, flow, &event);
+		flow->server_parsing = false;
+	}
+	if (flow->content != NULL)
+		mw_reassembly_trim(&half->kept, half->nxt);
+}
+
+/* The server's acknowledgement of the client's octets. False: it acknowledges what never left. */
+static bool note_ack(struct mw_lane *lane, struct mw_flow *flow, const struct mw_frame *frame)
+{
+	struct mw_half *client = &flow->client;
+	uint32_t ack = frame->ack;
+
+	if ((frame->flags & MW_TCP_ACK) == 0)
+		return true;
+	if (!client->known) {
+		if (flow->content == NULL || !lane->config.passive)
+			return true;
+		client->nxt = client->sent = client->acked = client->high = ack;
+		client->known = true;
+		mw_reassembly_start(&client->kept, ack);
+		return true;
+	}
+	if (client->fin && ack == client->fin_seq + 1)
+		ack = client->fin_seq;
+	if (flow->content != NULL && !lane->config.passive && mw_seq_before(client->sent, ack))
+		return false;
+	if (client->ack_seen && !mw_seq_before(client->acked, ack))
+		return true;
+	client->acked = ack;
+	client->ack_seen = true;
+	if (flow->content != NULL && !lane->config.passive)
+		mw_reassembly_trim(&client->kept, ack);
+	return true;
+}
+
+static void metadata_in(struct mw_flow *flow, const struct mw_frame *frame, uint32_t seq)
+{
+	struct mw_half *half = &flow->server;
+	uint32_t end = seq + frame->payload_len;
+
+	if (frame->payload_len > 0 && (!half->known || mw_seq_before(half->high, end))) {
+		half->bytes += half->known ? end - mw_seq_max(half->high, seq) : frame->payload_len;
+		half->known = true;
+		half->high = end;
+		half->nxt = end;
+	}
+	if ((frame->flags & MW_TCP_FIN) != 0 && !half->fin) {
+		half->fin = true;
+		half->fin_seq = end;
+		half->nxt = end;
+	}
+}
+
+static bool is_greeting(const struct mw_packet *packet, const struct mw_frame *frame)
+{
+	const uint8_t *p = packet->data + frame->payload;
+
+	return frame->payload_have >= 4 && p[0] == '2' && p[1] == '2' && p[2] == '0' &&
+			(p[3] == ' ' || p[3] == '-');
+}
+
+static void payload_in(struct mw_lane *lane, struct mw_flow *flow, struct mw_packet *packet,
+		const struct mw_frame *frame, uint32_t seq)
+{
+	struct mw_half *half = &flow->server;
+
+	if (mw_seq_before(half->high, seq + frame->payload_len))
+		half->high = seq + frame->payload_len;
+	/* A copy that differs from the first is mended in the packet, as in the other direction. */
+	switch (mw_reassembly_add(&half->kept, seq, packet->data + frame->payload,
+			frame->payload_have)) {
+	case MW_KEPT_CONFLICT:
+		mw_flow_anomaly(lane, flow, MW_REASON_OVERLAP_CONFLICT);
+		break;
+	case MW_KEPT_REFUSED:
+		mw_content_lose(lane, flow, MW_REASON_MEMORY);
+		return;
+	case MW_KEPT_OK:
+		break;
+	}
+	mw_reply_pump(lane, flow);
+}
+
+void mw_reply_server(struct mw_lane *lane, struct mw_flow *flow, struct mw_packet *packet,
+		const struct mw_frame *frame)
+{
+	struct mw_half *half = &flow->server;
+	uint32_t seq = frame->seq + ((frame->flags & MW_TCP_SYN) != 0 ? 1 : 0);
+
+	mw_packet_forward(packet, MW_REASON_INSPECTED);
+	if (!note_ack(lane, flow, frame)) {
+		mw_packet_drop(packet, MW_REASON_ACK_AHEAD);
+		return;
+	}
+	half->seen = true;
+	half->window = frame->window;
+	if ((frame->flags & MW_TCP_RST) != 0) {
+		mw_session_close(lane, flow);
+		return;
+	}
+	if (flow->state == MW_FLOW_EMBRYONIC && (frame->flags & MW_TCP_SYN) == 0)
+		flow->state = MW_FLOW_OPEN;
+	if (flow->content == NULL) {
+		metadata_in(flow, frame, seq);
+		return;
+	}
+	if (frame->payload_len > 0 && !flow->handshake) {
+		if (!is_greeting(packet, frame)) {
+			mw_content_lose(lane, flow, MW_REASON_MIDSTREAM);
+			metadata_in(flow, frame, seq);
+			return;
+		}
+		flow->handshake = true; /* all that was missed */
+	}
+	if (!half->known) {
+		half->nxt = half->acked = half->high = seq;
+		half->known = true;
+		mw_reassembly_start(&half->kept, seq);
+	}
+	if (frame->payload_len > 0) {
+		payload_in(lane, flow, packet, frame, seq);
+		if (flow->content == NULL)
+			return;
+	} else {
+		mw_reply_pump(lane, flow);
+	}
+	if ((frame->flags & MW_TCP_FIN) != 0 && !half->fin) {
+		half->fin = true;
+		half->fin_seq = seq + frame->payload_len;
+	}
+}

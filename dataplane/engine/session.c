@@ -1,0 +1,188 @@
+/*
+ * A connection's beginning and end: its entry in the flow table, its timer, its report.
+ */
+#include "dataplane/engine/internal.h"
+
+static void open_add(struct mw_lane *lane, struct mw_flow *flow)
+{
+	flow->open_prev = lane->open_last;
+	flow->open_next = NULL;
+	if (lane->open_last != NULL)
+		lane->open_last->open_next = flow;
+	else
+		lane->open_first = flow;
+	lane->open_last = flow;
+}
+
+static void open_remove(struct mw_lane *lane, struct mw_flow *flow)
+{
+	if (flow->open_prev != NULL)
+		flow->open_prev->open_next = flow->open_next;
+	else
+		lane->open_first = flow->open_next;
+	if (flow->open_next != NULL)
+		flow->open_next->open_prev = flow->open_prev;
+	else
+		lane->open_last = flow->open_prev;
+}
+
+struct mw_flow *mw_session_open(struct mw_lane *lane, const struct mw_flow_key *key,
+		const struct mw_frame *frame, uint32_t customer, bool content)
+{
+	struct mw_flow *flow = mw_flow_add(&lane->flows, key);
+
+	if (flow == NULL) {
+		lane->counters.flows_refused++;
+		return NULL;
+	}
+	lane->counters.sessions++;
+	lane->counters.flows = lane->flows.used;
+	lane->counters.flows_max = lane->flows.used_max;
+	open_add(lane, flow);
+	flow->session = ++lane->sessions;
+	flow->start_ns = flow->last_ns = lane->now_ns;
+	flow->customer = customer;
+	flow->client.wscale = flow->server.wscale = -1;
+	flow->state = (frame->flags & MW_TCP_SYN) != 0 ? MW_FLOW_EMBRYONIC : MW_FLOW_OPEN;
+	flow->handshake = (frame->flags & MW_TCP_SYN) != 0;
+	if (!content || !mw_content_attach(lane, flow)) {
+		enum mw_reason reason = content ? MW_REASON_MEMORY : MW_REASON_BY_CLASS;
+
+		flow->mode = MW_MODE_METADATA;
+		flow->uninspected = true;
+		flow->reason = (uint8_t)reason;
+		lane->counters.reason[reason]++;
+	}
+	mw_wheel_set(&lane->wheel, flow, lane->now_ns, lane->now_ns + MW_EMBRYONIC_NS);
+	return flow;
+}
+
+static void report(struct mw_lane *lane, const struct mw_flow *flow)
+{
+	const struct mw_flow_key *key = &flow->link.key;
+	struct mw_lane_session s = {
+		.session = flow->session,
+		.lane = lane->config.lane,
+		.client = key->client,
+		.server = key->server,
+		.client_port = key->client_port,
+		.server_port = key->server_port,
+		.vlan_outer = key->vlan_outer,
+		.vlan_inner = key->vlan_inner,
+		.customer_index = flow->customer,
+		.start_ns = flow->start_ns,
+		.end_ns = flow->last_ns,
+		.messages = flow->messages,
+		.starttls = (enum mw_smtp_starttls)flow->starttls,
+		.metadata = flow->uninspected,
+		.reason = (enum mw_reason)flow->reason,
+		.anomalies = flow->anomalies,
+		.client_bytes = flow->client.bytes,
+		.server_bytes = flow->server.bytes,
+		.recipients_refused = flow->recipients_refused,
+		.quit = flow->quit,
+	};
+
+	if (lane->sink.session != NULL)
+		lane->sink.session(lane->sink.ctx, &s);
+}
+
+void mw_session_close(struct mw_lane *lane, struct mw_flow *flow)
+{
+	if (flow->state == MW_FLOW_CLOSED)
+		return;
+	if (flow->content != NULL)
+		mw_content_detach(lane, flow, false);
+	report(lane, flow);
+	open_remove(lane, flow);
+	flow->state = MW_FLOW_CLOSED;
+	mw_wheel_set(&lane->wheel, flow, lane->now_ns, lane->now_ns + MW_CLOSED_NS);
+}
+
+void mw_session_remove(struct mw_lane *lane, struct mw_flow *flow)
+{
+	mw_session_close(lane, flow);
+	mw_wheel_cancel(&lane->wheel, flow);
+	mw_flow_remove(&lane->flows, flow);
+	lane->counters.flows = lane->flows.used;
+}
+
+static uint64_t patience_ns(const struct mw_flow *flow)
+{
+	switch (flow->state) {
+	case MW_FLOW_EMBRYONIC:
+		return MW_EMBRYONIC_NS;
+	case MW_FLOW_CLOSED:
+		return MW_CLOSED_NS;
+	case MW_FLOW_OPEN:
+		break;
+	}
+	return flow->client.fin || flow->server.fin ? MW_CLOSING_NS : MW_IDLE_NS;
+}
+
+void mw_session_timer(struct mw_lane *lane, struct mw_flow *flow)
+{
+	uint64_t idle_due = flow->last_ns + patience_ns(flow);
+	uint64_t due = idle_due;
+
+	if (flow->holding) {
+		uint64_t hold_due = flow->hold_since_ns +
+				(uint64_t)lane->config.hold_max_ms * MW_NS_PER_MS;
+
+		if (lane->now_ns >= hold_due)
+			mw_hold_timeout(lane, flow);
+		else if (hold_due < due)
+			due = hold_due;
+	}
+	if (lane->now_ns >= idle_due)
+		mw_session_remove(lane, flow);
+	else if (flow->link.wheel_slot == MW_FLOW_NONE)
+		mw_wheel_set(&lane->wheel, flow, lane->now_ns, due);
+}
+
+bool mw_session_over(const struct mw_lane *lane, const struct mw_flow *flow)
+{
+	const struct mw_half *client = &flow->client, *server = &flow->server;
+
+	if (flow->state != MW_FLOW_OPEN || flow->holding || !client->fin)
+		return false;
+	if (client->nxt != client->fin_seq)
+		return false;
+	if (flow->one_sided)
+		return lane->config.passive;
+	if (!server->fin || server->nxt != server->fin_seq)
+		return false;
+	return lane->config.passive || !mw_seq_before(client->acked, client->fin_seq);
+}
+
+/* RST to both ends, in the name of either, from the packet at hand: the sequence number of each is the
+ * one its receiver expects, because the sender has just said so. */
+void mw_session_reset(struct mw_lane *lane, struct mw_flow *flow, struct mw_packet *packet,
+		const struct mw_frame *frame)
+{
+	struct mw_segment s = {
+		.v6 = frame->v6,
+		.ttl = 64,
+		.src = frame->src,
+		.dst = frame->dst,
+		.sport = frame->sport,
+		.dport = frame->dport,
+		.seq = frame->seq,
+		.ack = frame->ack,
+		.flags = MW_TCP_RST | MW_TCP_ACK,
+	};
+	uint32_t size;
+
+	/* What was kept back of the client's octets never left: the server expects them next. */
+	if (flow->content != NULL && flow->client.known && packet->port_in == MW_PORT_INSIDE)
+		s.seq = flow->client.sent;
+	if (mw_segment_keep_l2(&s, packet->data, frame)) {
+		size = mw_segment_write(&s, mw_span_of(NULL, 0), lane->frame, sizeof(lane->frame));
+		mw_lane_transmit(lane, packet->port_out, lane->frame, size);
+		lane->counters.reason[MW_REASON_RESET_SENT]++;
+	}
+	mw_responder_reset(lane, packet, frame);
+	flow->was_reset = true;
+	mw_session_close(lane, flow);
+	mw_packet_drop(packet, MW_REASON_VERDICT_RESET);
+}

@@ -1,0 +1,405 @@
+/*
+ * The client's direction of an inspected connection: keep the first copy of every octet, parse in
+ * order, let pass what cannot complete an unjudged message, and cut the rest off, exactly. The rules
+ * and their reasons are in docs/life-of-a-packet.md.
+ */
+#include "dataplane/engine/internal.h"
+
+#include "dataplane/proto/checksum.h"
+
+#define PASSIVE_KEEP   65536u    /* a capture: parsed octets kept for comparison with repeats */
+#define WINDOW_MAX     (1u << 30) /* RFC 7323, 2.2: no receiver takes octets farther ahead */
+#define ASYMMETRIC_PACKETS 3     /* of the client, acknowledging a server that is never seen */
+
+/* What may go on: everything below the octet that decides, or below the first that is not understood. */
+static uint32_t limit_of(const struct mw_flow *flow)
+{
+	return flow->holding ? flow->hold_seq : flow->client.nxt;
+}
+
+/* A capture's octets are past: a hole is given up once the server has acknowledged it and some more
+ * packets have gone by (captures are often slightly out of order), or when memory asks for it. */
+static bool gap_due(const struct mw_lane *lane, const struct mw_flow *flow, uint32_t *len)
+{
+	const struct mw_half *half = &flow->client;
+	uint32_t found;
+
+	if (!lane->config.passive || !mw_reassembly_next(&half->kept, half->nxt, &found))
+		return false;
+	*len = found - half->nxt;
+	if (*len == 0)
+		return false;
+	if (flow->flushing || half->kept.blocks + 8u > half->kept.blocks_max)
+		return true;
+	return half->ack_seen && mw_seq_before(half->nxt, half->acked) &&
+			flow->gap_patience > MW_GAP_PATIENCE;
+}
+
+/* In a capture the replies that this segment's sender had read may not have come by yet. */
+static bool waits_for_server(const struct mw_lane *lane, const struct mw_flow *flow)
+{
+	const struct mw_half *server = &flow->server;
+
+	return lane->config.passive && server->seen && server->known && server->ack_seen &&
+			mw_seq_before(server->nxt, server->acked) && !flow->one_sided &&
+			!flow->server_parsing && !flow->flushing &&
+			flow->gap_patience <= MW_GAP_PATIENCE;
+}
+
+static void parse(struct mw_lane *lane, struct mw_flow *flow)
+{
+	struct mw_half *half = &flow->client;
+
+	if (waits_for_server(lane, flow))
+		return;
+	flow->parsing = true;
+	while (flow->content != NULL && !flow->holding) {
+		struct mw_span run = mw_reassembly_at(&half->kept, half->nxt);
+		struct mw_smtp_event event;
+		uint32_t len;
+		size_t used;
+
+		used = mw_smtp_client(&flow->content->smtp, run.data, run.len, &event);
+		half->nxt += (uint32_t)used;
+		half->bytes += used;
+		if (event.kind == MW_SMTP_BLOCKED)
+			break;
+		if (event.kind != MW_SMTP_MORE) {
+			mw_content_client_event(lane, flow, &event);
+			continue;
+		}
+		if (run.len > used || mw_reassembly_at(&half->kept, half->nxt).len > 0)
+			continue;
+		if (!gap_due(lane, flow, &len))
+			break;
+		flow->gap_patience = 0;
+		mw_content_client_gap(lane, flow, len);
+	}
+	flow->parsing = false;
+}
+
+void mw_stream_patience(struct mw_flow *flow)
+{
+	const struct mw_half *client = &flow->client, *server = &flow->server;
+	bool client_owes, server_owes;
+
+	if (flow->content == NULL)
+		return;
+	client_owes = client->known && client->ack_seen && mw_seq_before(client->nxt, client->acked) &&
+			!mw_smtp_blocked(&flow->content->smtp);
+	server_owes = server->known && server->ack_seen && mw_seq_before(server->nxt, server->acked);
+	if (client_owes || server_owes)
+		flow->gap_patience++;
+	else
+		flow->gap_patience = 0;
+}
+
+void mw_stream_finish(struct mw_lane *lane, struct mw_flow *flow)
+{
+	uint32_t before;
+
+	if (flow->content == NULL || !lane->config.passive)
+		return;
+	flow->flushing = true;
+	flow->gap_patience = MW_GAP_PATIENCE + 1;
+	do {
+		before = flow->client.nxt + flow->server.nxt;
+		mw_reply_pump(lane, flow);
+		mw_stream_pump(lane, flow);
+	} while (flow->content != NULL && before != flow->client.nxt + flow->server.nxt);
+	if (flow->content != NULL && mw_smtp_blocked(&flow->content->smtp)) {
+		/* The reply it waits for is not in the capture: a missing reply counts as acceptance. */
+		mw_smtp_set_one_sided(&flow->content->smtp);
+		mw_stream_pump(lane, flow);
+	}
+	flow->flushing = false;
+}
+
+void mw_stream_pump(struct mw_lane *lane, struct mw_flow *flow)
+{
+	struct mw_half *half = &flow->client;
+
+	if (flow->parsing || flow->content == NULL) /* parsing: an event led here again */
+		return;
+	parse(lane, flow);
+	if (flow->content == NULL)
+		return;
+	if (!lane->config.passive) {
+		mw_hold_flush(lane, flow, limit_of(flow));
+		return;
+	}
+	half->sent = half->nxt;
+	mw_reassembly_trim(&half->kept, half->nxt - PASSIVE_KEEP);
+}
+
+/* Keeps the headers for what the lane may have to send on in the client's name. */
+static void keep_template(struct mw_flow *flow, const struct mw_packet *packet,
+		const struct mw_frame *frame)
+{
+	struct mw_segment *t = &flow->content->to_server;
+
+	if (!mw_segment_keep_l2(t, packet->data, frame))
+		return;
+	t->v6 = frame->v6;
+	t->ttl = frame->ttl;
+	t->src = frame->src;
+	t->dst = frame->dst;
+	t->sport = frame->sport;
+	t->dport = frame->dport;
+	t->ack = frame->ack;
+	t->window = frame->window;
+	t->has_ts = frame->has_ts;
+	t->tsval = frame->tsval;
+	t->tsecr = frame->tsecr;
+	flow->content->has_template = true;
+	if (frame->payload_len > flow->segment_max)
+		flow->segment_max = (uint16_t)frame->payload_len;
+}
+
+/* Cuts the packet behind `len` octets of payload; a cut packet announces neither PSH nor FIN. */
+static void cut(struct mw_packet *packet, const struct mw_frame *frame, uint32_t len,
+		enum mw_reason reason)
+{
+	packet->data[frame->l4 + 13] &= (uint8_t)~(MW_TCP_PSH | MW_TCP_FIN);
+	packet->len = frame->payload + len;
+	packet->wire_len = packet->len;
+	mw_checksum_rewrite(packet->data, frame, len);
+	mw_packet_forward(packet, reason);
+}
+
+/* How many of a segment's first octets may leave. `*gap`: it lies beyond octets that have not come. */
+static uint32_t passable(const struct mw_flow *flow, const struct mw_frame *frame, uint32_t seq,
+		const uint8_t *payload, bool *gap)
+{
+	uint32_t limit = limit_of(flow);
+
+	*gap = mw_seq_before(flow->client.nxt, seq);
+	if (!mw_seq_before(limit, seq + frame->payload_len))
+		return frame->payload_len;
+	if (mw_seq_before(seq, limit))
+		return limit - seq;
+	if (!*gap || flow->holding || mw_smtp_blocked(&flow->content->smtp))
+		return 0;
+	return (uint32_t)mw_smtp_beyond_gap(&flow->content->smtp, seq - flow->client.nxt,
+			mw_span_of(payload, frame->payload_len));
+}
+
+static enum mw_reason cut_reason(const struct mw_flow *flow, bool gap, uint32_t allowed)
+{
+	if (gap)
+		return allowed == 0 ? MW_REASON_BEYOND_GAP : MW_REASON_TRIMMED_GAP;
+	if (flow->holding)
+		return allowed == 0 ? MW_REASON_HELD : MW_REASON_TRIMMED_HOLD;
+	return MW_REASON_BEHIND_DATA;
+}
+
+/* Takes a segment's octets in. False when there is no room: then the packet has been decided. */
+static bool take(struct mw_lane *lane, struct mw_flow *flow, struct mw_packet *packet,
+		const struct mw_frame *frame, uint32_t seq, enum mw_kept_result *kept)
+{
+	struct mw_half *half = &flow->client;
+	uint8_t *payload = packet->data + frame->payload;
+	const struct mw_transfer *receiving = flow->content->receiving;
+
+	if (receiving != NULL && receiving->queue_blocks >= MW_QUEUE_BLOCKS_MAX) {
+		mw_packet_drop(packet, MW_REASON_OVER_BUDGET);
+		return false;
+	}
+	*kept = mw_reassembly_add(&half->kept, seq, payload, frame->payload_have);
+	if (*kept == MW_KEPT_REFUSED && lane->config.passive) {
+		/* These octets will not come again: make room by giving the hole up. */
+		flow->gap_patience = MW_GAP_PATIENCE + 1;
+		mw_stream_pump(lane, flow);
+		if (flow->content == NULL)
+			return false;
+		mw_reassembly_trim(&half->kept, half->nxt);
+		*kept = mw_reassembly_add(&half->kept, seq, payload, frame->payload_have);
+		if (*kept == MW_KEPT_REFUSED)
+			mw_content_lose(lane, flow, MW_REASON_MEMORY);
+	}
+	if (*kept == MW_KEPT_REFUSED) {
+		mw_packet_drop(packet, MW_REASON_OVER_BUDGET);
+		return false;
+	}
+	if (*kept == MW_KEPT_CONFLICT)
+		mw_flow_anomaly(lane, flow, MW_REASON_OVERLAP_CONFLICT);
+	return true;
+}
+
+static void payload_in(struct mw_lane *lane, struct mw_flow *flow, struct mw_packet *packet,
+		const struct mw_frame *frame, uint32_t seq)
+{
+	enum mw_kept_result kept = MW_KEPT_OK;
+	uint32_t allowed;
+	bool gap;
+
+	if (!take(lane, flow, packet, frame, seq, &kept))
+		return;
+	if (lane->config.passive) {
+		mw_stream_pump(lane, flow);
+		return;
+	}
+	parse(lane, flow);
+	if (flow->content == NULL) /* inspection ended within this segment: it goes as it is */
+		return;
+	allowed = passable(flow, frame, seq, packet->data + frame->payload, &gap);
+	mw_reassembly_sent(&flow->client.kept, seq, seq + allowed);
+	if (allowed == frame->payload_len) {
+		if (kept == MW_KEPT_CONFLICT) {
+			mw_checksum_rewrite(packet->data, frame, frame->payload_len);
+			mw_packet_forward(packet, MW_REASON_REPLACED_CONFLICT);
+		}
+		if (gap && (frame->flags & MW_TCP_FIN) != 0)
+			cut(packet, frame, allowed, MW_REASON_TRIMMED_GAP);
+	} else if (allowed == 0) {
+		mw_packet_drop(packet, cut_reason(flow, gap, allowed));
+	} else {
+		cut(packet, frame, allowed, cut_reason(flow, gap, allowed));
+	}
+	mw_hold_flush(lane, flow, limit_of(flow));
+}
+
+/* A FIN goes on when everything in front of it has. */
+static void fin_in(struct mw_flow *flow, struct mw_packet *packet, const struct mw_frame *frame,
+		uint32_t seq)
+{
+	struct mw_half *half = &flow->client;
+
+	if (!half->fin) {
+		half->fin = true;
+		half->fin_seq = seq + frame->payload_len;
+	}
+	if (flow->content == NULL || (packet->data[frame->l4 + 13] & MW_TCP_FIN) == 0)
+		return;
+	if (mw_seq_before(limit_of(flow), half->fin_seq)) {
+		if (frame->payload_len == 0)
+			mw_packet_drop(packet, flow->holding ? MW_REASON_HELD : MW_REASON_BEYOND_GAP);
+		else if (packet->forward)
+			cut(packet, frame, packet->len - frame->payload, MW_REASON_TRIMMED_HOLD);
+		return;
+	}
+	half->fin_sent = packet->forward;
+}
+
+/* A RST ends the connection where the server will believe it: RFC 9293, 3.10.7.4 with RFC 5961. */
+static void rst_in(struct mw_lane *lane, struct mw_flow *flow, struct mw_packet *packet,
+		const struct mw_frame *frame)
+{
+	struct mw_half *half = &flow->client;
+
+	if (!lane->config.passive && half->known && flow->content != NULL) {
+		uint32_t at = limit_of(flow);
+
+		if (mw_seq_before(half->high, frame->seq) || mw_seq_before(frame->seq, half->acked)) {
+			mw_flow_anomaly(lane, flow, MW_REASON_BLIND_RST);
+			return;
+		}
+		if (frame->seq != at) { /* the server has everything up to here, and expects no more */
+			uint8_t *seq = packet->data + frame->l4 + 4;
+
+			for (int i = 0; i < 4; i++)
+				seq[i] = (uint8_t)(at >> (24 - 8 * i));
+			mw_checksum_rewrite(packet->data, frame, frame->payload_len);
+			mw_packet_forward(packet, MW_REASON_TRIMMED_HOLD);
+		}
+	}
+	mw_session_close(lane, flow);
+}
+
+static void note_ack(struct mw_lane *lane, struct mw_flow *flow, const struct mw_frame *frame)
+{
+	struct mw_half *server = &flow->server;
+	struct mw_half *client = &flow->client;
+
+	client->window = (uint32_t)frame->window;
+	if ((frame->flags & MW_TCP_ACK) == 0)
+		return;
+	if (!server->seen) {
+		if (!flow->one_sided && (frame->flags & MW_TCP_SYN) == 0 &&
+				++flow->client_alone > ASYMMETRIC_PACKETS) {
+			flow->one_sided = true;
+			mw_flow_anomaly(lane, flow, MW_REASON_ASYMMETRIC);
+			if (flow->content != NULL)
+				mw_smtp_set_one_sided(&flow->content->smtp);
+		}
+		return;
+	}
+	if (!server->known)
+		return;
+	if (!server->ack_seen || mw_seq_before(server->acked, frame->ack)) {
+		uint32_t ack = frame->ack;
+
+		if (server->fin && ack == server->fin_seq + 1)
+			ack = server->fin_seq;
+		if (ack - server->nxt < WINDOW_MAX || server->nxt - ack < WINDOW_MAX)
+			server->acked = ack;
+		server->ack_seen = true;
+	}
+}
+
+/* Octets counted, not looked at. */
+static void metadata_in(struct mw_flow *flow, const struct mw_frame *frame, uint32_t seq)
+{
+	struct mw_half *half = &flow->client;
+	uint32_t end = seq + frame->payload_len;
+
+	if (frame->payload_len > 0 && (!half->known || mw_seq_before(half->high, end))) {
+		half->bytes += half->known ? end - mw_seq_max(half->high, seq) : frame->payload_len;
+		half->known = true;
+		half->high = end;
+		half->nxt = end;
+	}
+	if ((frame->flags & MW_TCP_FIN) != 0 && !half->fin) {
+		half->fin = true;
+		half->fin_seq = end;
+		half->nxt = end;
+	}
+}
+
+void mw_stream_client(struct mw_lane *lane, struct mw_flow *flow, struct mw_packet *packet,
+		const struct mw_frame *frame)
+{
+	struct mw_half *half = &flow->client;
+	uint32_t seq = frame->seq + ((frame->flags & MW_TCP_SYN) != 0 ? 1 : 0);
+	bool has_content = flow->content != NULL;
+
+	half->seen = true;
+	mw_packet_forward(packet, MW_REASON_INSPECTED);
+	note_ack(lane, flow, frame);
+	if ((frame->flags & MW_TCP_RST) != 0) {
+		rst_in(lane, flow, packet, frame);
+		return;
+	}
+	if ((frame->flags & MW_TCP_URG) != 0)
+		mw_flow_anomaly(lane, flow, MW_REASON_URGENT);
+	if (flow->state == MW_FLOW_EMBRYONIC && (frame->flags & MW_TCP_SYN) == 0)
+		flow->state = MW_FLOW_OPEN;
+	if (!has_content) {
+		metadata_in(flow, frame, seq);
+		return;
+	}
+	if (!half->known) {
+		half->nxt = half->sent = half->acked = half->high = seq;
+		half->known = true;
+		mw_reassembly_start(&half->kept, seq);
+	}
+	if (frame->payload_len > 0 && !flow->handshake) { /* neither SYN nor greeting was seen */
+		mw_content_lose(lane, flow, MW_REASON_MIDSTREAM);
+		metadata_in(flow, frame, seq);
+		return;
+	}
+	keep_template(flow, packet, frame);
+	if (frame->payload_len > 0) {
+		if ((frame->flags & MW_TCP_SYN) != 0)
+			mw_flow_anomaly(lane, flow, MW_REASON_SYN_DATA);
+		if (seq - half->nxt >= WINDOW_MAX && half->nxt - seq >= WINDOW_MAX) {
+			mw_packet_drop(packet, MW_REASON_OUT_OF_WINDOW);
+			return;
+		}
+		if (mw_seq_before(half->high, seq + frame->payload_len))
+			half->high = seq + frame->payload_len;
+		payload_in(lane, flow, packet, frame, seq);
+	}
+	if ((frame->flags & MW_TCP_FIN) != 0)
+		fin_in(flow, packet, frame, seq);
+}

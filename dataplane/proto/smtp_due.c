@@ -1,0 +1,148 @@
+/*
+ * One call tells one event; what was found beside it waits here. Also the two ways out of normal
+ * reading: a message that ends incomplete, and a session that can no longer be followed.
+ */
+#include "dataplane/proto/smtp_internal.h"
+
+_Static_assert(MW_REASON_BLIND_RST - MW_REASON_ASYMMETRIC < 64, "anomalies fit a word");
+
+void mw_smtp_event_clear(struct mw_smtp_event *ev, enum mw_smtp_kind kind)
+{
+	*ev = (struct mw_smtp_event){.kind = kind, .code = -1, .message = true};
+}
+
+void mw_smtp_note(struct mw_smtp *s, enum mw_reason anomaly)
+{
+	uint64_t bit = 1ull << (anomaly - MW_REASON_ASYMMETRIC);
+
+	if ((s->reported & bit) != 0)
+		return;
+	s->reported |= bit;
+	s->waiting |= bit;
+}
+
+/* The content the client is sending ends here, incomplete. */
+void mw_smtp_abort(struct mw_smtp *s, struct mw_smtp_envelope *env, int code, bool message)
+{
+	bool open = env == s->content;
+
+	env->dead = true;
+	env->restore = !message;
+	if (code >= 0)
+		env->data_reply = (int16_t)code;
+	s->abort_due = env; /* takes over the reference of s->content */
+	s->abort_code = (int16_t)code;
+	s->abort_message = message;
+	if (open)
+		s->content = NULL;
+	else
+		env->refs++;
+	mw_smtp_envelope_settle(s);
+}
+
+void mw_smtp_lose(struct mw_smtp *s, enum mw_reason reason)
+{
+	if (s->dark)
+		return;
+	if (s->content != NULL)
+		mw_smtp_abort(s, s->content, -1, true);
+	s->dark = true;
+	s->state = ST_COMMAND;
+	s->lost_due = (uint16_t)reason;
+	mw_smtp_line_done(s);
+}
+
+static void tell_abort(struct mw_smtp *s, struct mw_smtp_event *ev)
+{
+	struct mw_smtp_envelope *env = s->abort_due;
+
+	mw_smtp_event_clear(ev, MW_SMTP_CONTENT_ABORT);
+	ev->envelope = env;
+	ev->code = s->abort_code;
+	ev->message = s->abort_message;
+	s->abort_due = NULL;
+	mw_smtp_envelope_release(env); /* the lane has its own */
+}
+
+static void tell_anomaly(struct mw_smtp *s, struct mw_smtp_event *ev)
+{
+	int bit = __builtin_ctzll(s->waiting);
+
+	mw_smtp_event_clear(ev, MW_SMTP_ANOMALY);
+	ev->reason = (enum mw_reason)(MW_REASON_ASYMMETRIC + bit);
+	s->waiting &= s->waiting - 1;
+}
+
+/* Replies that nobody waits for any more: the rest of the queue counts as accepted, unanswered. */
+static bool drain(struct mw_smtp *s, struct mw_smtp_event *ev)
+{
+	bool over = s->dark || s->finishing;
+
+	while ((over || s->one_sided) && mw_smtp_queue_head(s) != NULL) {
+		const struct mw_smtp_run *run = mw_smtp_queue_head(s);
+		bool final = run->command == MW_SMTP_CMD_CONTENT ||
+			     run->command == MW_SMTP_CMD_BDAT_LAST;
+
+		if (final && !over && s->sent != NULL && !s->sent->dead && !s->sent->ended)
+			return false;
+		mw_smtp_apply(s, -1, ev);
+		if (ev->kind == MW_SMTP_FINAL_REPLY || s->abort_due != NULL)
+			return true;
+		if (s->state == ST_BEGIN)
+			return false;
+	}
+	return false;
+}
+
+static bool tell_begin(struct mw_smtp *s, struct mw_smtp_event *ev)
+{
+	mw_smtp_event_clear(ev, MW_SMTP_CONTENT_BEGIN);
+	ev->envelope = s->content;
+	s->state = ST_DATA;
+	return true;
+}
+
+bool mw_smtp_due(struct mw_smtp *s, struct mw_smtp_event *ev)
+{
+	for (;;) {
+		if (s->abort_due != NULL) {
+			tell_abort(s, ev);
+			return true;
+		}
+		if (s->state == ST_BEGIN)
+			return tell_begin(s, ev);
+		if (s->waiting != 0) {
+			tell_anomaly(s, ev);
+			return true;
+		}
+		if (s->lookalike_due) {
+			s->lookalike_due = false;
+			mw_smtp_event_clear(ev, MW_SMTP_LOOKALIKE);
+			ev->reason = MW_REASON_SMUGGLING;
+			ev->hold = s->lookalike_hold;
+			ev->envelope = s->content;
+			return true;
+		}
+		if (s->lost_due != 0) {
+			mw_smtp_event_clear(
+				ev, s->lost_due == MW_REASON_STARTTLS ||
+						    s->lost_due == MW_REASON_IMPLICIT_TLS
+					    ? MW_SMTP_TLS
+					    : MW_SMTP_LOST);
+			ev->reason = (enum mw_reason)s->lost_due;
+			s->lost_due = 0;
+			return true;
+		}
+		if ((s->dark || s->finishing) && s->content != NULL) {
+			mw_smtp_abort(s, s->content, -1, true);
+			continue;
+		}
+		if (drain(s, ev)) {
+			if (ev->kind == MW_SMTP_FINAL_REPLY)
+				return true;
+			continue;
+		}
+		if (s->state != ST_BEGIN)
+			return false;
+	}
+}

@@ -1,0 +1,77 @@
+/*
+ * Octets that were never seen, and octets that came before their turn: what may be said of them
+ * without guessing. WIRE.md section 1 is the contract.
+ */
+#include "dataplane/proto/smtp_internal.h"
+
+void mw_smtp_gap_client(struct mw_smtp *s, uint64_t octets)
+{
+	if (s->dark || octets == 0)
+		return;
+	if (s->state == ST_DATA || s->state == ST_BEGIN) {
+		s->content->gap = true;
+		/* What was hidden may have ended with CRLF, and then again it may not. Read
+		 * strictly it did not, so that no content is ever read as commands; a lax server
+		 * might see it. */
+		s->body = BODY_MID;
+		s->lax = LAX_START;
+		return;
+	}
+	if (s->state == ST_CHUNK && octets <= s->chunk_left) {
+		s->chunk_left -= octets;
+		if (s->content != NULL)
+			s->content->gap = true;
+		return;
+	}
+	mw_smtp_lose(s, MW_REASON_GAP);
+}
+
+void mw_smtp_gap_server(struct mw_smtp *s)
+{
+	s->one_sided = true;
+	s->reply_len = 0;
+	s->reply_multi = false;
+}
+
+static bool is_eol(uint8_t c)
+{
+	return c == '\r' || c == '\n';
+}
+
+/* Up to the first dot that might stand alone on a line; nothing when the first octet might be the
+ * LF of an end whose dot lies in the gap. */
+static size_t beyond_gap_data(struct mw_span seg)
+{
+	const uint8_t *p = seg.data;
+
+	if (seg.len > 0 && p[0] == '\n')
+		return 0;
+	if (seg.len > 1 && p[0] == '\r' && p[1] == '\n')
+		return 0;
+	for (size_t i = 0; i < seg.len; i++) {
+		const uint8_t *dot = memchr(p + i, '.', seg.len - i);
+
+		if (dot == NULL)
+			break;
+		i = (size_t)(dot - p);
+		if ((i == 0 || is_eol(p[i - 1])) && (i + 1 == seg.len || is_eol(p[i + 1])))
+			return i;
+	}
+	return seg.len;
+}
+
+size_t mw_smtp_beyond_gap(const struct mw_smtp *s, uint64_t offset, struct mw_span segment)
+{
+	uint64_t end;
+
+	if (s->dark)
+		return segment.len;
+	if (s->state == ST_DATA || s->state == ST_BEGIN)
+		return beyond_gap_data(segment);
+	if (s->state != ST_CHUNK)
+		return 0;
+	end = s->chunk_left - (s->chunk_last && s->chunk_left > 0 ? 1 : 0);
+	if (offset >= end)
+		return 0;
+	return end - offset < segment.len ? (size_t)(end - offset) : segment.len;
+}

@@ -1,0 +1,258 @@
+#include "dataplane/replay/output.h"
+
+#include <jansson.h>
+#include <stdlib.h>
+
+#include "common/base/time.h"
+#include "dataplane/flow/table.h"
+#include "dataplane/message/message.h"
+#include "dataplane/text/utf8.h"
+
+#define DUMP_FLAGS (JSON_COMPACT | JSON_REAL_PRECISION(16))
+
+static json_t *text(struct mw_span s)
+{
+	uint8_t *clean;
+	size_t len;
+	json_t *value;
+
+	if (s.data == NULL)
+		return json_null();
+	clean = malloc(s.len * 3 + 4);
+	if (clean == NULL)
+		return NULL;
+	len = mw_utf8_scrub(s, clean, s.len * 3 + 4, NULL);
+	value = json_stringn((const char *)clean, len);
+	free(clean);
+	return value;
+}
+
+/* Everything in front of an @, back to a character that no local part has unquoted. */
+static json_t *redacted(const struct mw_output *out, struct mw_span s)
+{
+	char *copy;
+	size_t len = 0, start = 0;
+	json_t *value;
+
+	if (!out->redact || s.data == NULL || memchr(s.data, '@', s.len) == NULL)
+		return text(s);
+	copy = malloc(s.len * 18 + 1);
+	if (copy == NULL)
+		return NULL;
+	for (size_t i = 0; i < s.len; i++) {
+		char c = (char)s.data[i];
+
+		if (c == '@') {
+			uint64_t h = mw_flow_hash(out->redact_key, copy + start, len - start);
+
+			len = start + (size_t)sprintf(copy + start, "%016llx", (unsigned long long)h);
+		}
+		copy[len++] = c;
+		if (c == '@' || c == ' ' || c == '<' || c == ',' || c == ';' || c == ':' || c == '\t')
+			start = len;
+	}
+	value = text(mw_span_of(copy, len));
+	free(copy);
+	return value;
+}
+
+static json_t *stamp(uint64_t ns)
+{
+	return json_real((double)(ns / MW_NS_PER_US) / 1e6);
+}
+
+static json_t *code(int value)
+{
+	return value < 0 ? json_null() : json_integer(value);
+}
+
+static json_t *hex(const uint8_t octets[32])
+{
+	char digits[65];
+
+	for (int i = 0; i < 32; i++)
+		sprintf(digits + 2 * i, "%02x", octets[i]);
+	return json_string(digits);
+}
+
+static json_t *address(const struct mw_ip *ip)
+{
+	char digits[MW_IP_TEXT_MAX];
+
+	return json_string(mw_ip_format(ip, digits));
+}
+
+static void print(struct mw_output *out, json_t *line)
+{
+	if (line == NULL || json_dumpf(line, out->to, DUMP_FLAGS) != 0 || fputc('\n', out->to) == EOF)
+		out->failed = true;
+	json_decref(line);
+}
+
+static void endpoints(json_t *o, const struct mw_ip *client, uint16_t client_port,
+		const struct mw_ip *server, uint16_t server_port)
+{
+	json_object_set_new(o, "client_ip", address(client));
+	json_object_set_new(o, "client_port", json_integer(client_port));
+	json_object_set_new(o, "server_ip", address(server));
+	json_object_set_new(o, "server_port", json_integer(server_port));
+}
+
+static json_t *recipients(const struct mw_output *out, const struct mw_smtp_envelope *env)
+{
+	json_t *list = json_array();
+
+	for (const struct mw_smtp_rcpt *r = env->rcpts; r != NULL; r = r->next) {
+		json_t *one = json_object();
+
+		json_object_set_new(one, "address", redacted(out, r->address));
+		json_object_set_new(one, "reply", code(r->reply));
+		json_array_append_new(list, one);
+	}
+	return list;
+}
+
+static json_t *headers(const struct mw_output *out, const struct mw_message_facts *facts)
+{
+	json_t *o = json_object();
+
+	json_object_set_new(o, "from", redacted(out, facts->from));
+	json_object_set_new(o, "to", redacted(out, facts->to));
+	json_object_set_new(o, "subject", text(facts->subject));
+	json_object_set_new(o, "date", text(facts->date));
+	json_object_set_new(o, "message_id", text(facts->message_id));
+	return o;
+}
+
+static json_t *parts(const struct mw_message_facts *facts)
+{
+	json_t *list = json_array();
+
+	for (const struct mw_message_part *p = facts->parts; p != NULL; p = p->next) {
+		json_t *o = json_object();
+
+		json_object_set_new(o, "path", text(p->path));
+		json_object_set_new(o, "content_type", text(p->content_type));
+		json_object_set_new(o, "charset", text(p->charset));
+		json_object_set_new(o, "encoding", text(p->encoding));
+		json_object_set_new(o, "disposition", text(p->disposition));
+		json_object_set_new(o, "filename", text(p->filename));
+		json_object_set_new(o, "size", json_integer((json_int_t)p->size));
+		json_object_set_new(o, "sha256", hex(p->sha256));
+		json_array_append_new(list, o);
+	}
+	return list;
+}
+
+static json_t *urls(const struct mw_message_facts *facts)
+{
+	json_t *list = json_array();
+
+	for (const struct mw_message_url *u = facts->urls; u != NULL; u = u->next)
+		json_array_append_new(list, text(u->text));
+	return list;
+}
+
+static json_t *matches(const struct mw_lane_message *m)
+{
+	json_t *list = json_array();
+
+	for (uint32_t i = 0; i < m->match_count; i++) {
+		json_t *o = json_object();
+
+		json_object_set_new(o, "rule", text(m->matches[i].rule));
+		json_object_set_new(o, "score", json_real((double)m->matches[i].score_milli / 1000));
+		json_array_append_new(list, o);
+	}
+	return list;
+}
+
+static json_t *customer(const struct mw_output *out, uint32_t index)
+{
+	const char *id = out->customer_id == NULL || index == MW_NO_CUSTOMER_INDEX
+			? NULL : out->customer_id(out->customer_ctx, index);
+
+	return id == NULL ? json_null() : json_string(id);
+}
+
+void mw_output_message(struct mw_output *out, const struct mw_lane_message *m)
+{
+	json_t *o = json_object();
+
+	out->messages++;
+	json_object_set_new(o, "type", json_string("message"));
+	json_object_set_new(o, "session", json_integer((json_int_t)m->session));
+	endpoints(o, &m->client, m->client_port, &m->server, m->server_port);
+	json_object_set_new(o, "customer", customer(out, m->customer_index));
+	json_object_set_new(o, "start", stamp(m->start_ns));
+	json_object_set_new(o, "end", stamp(m->end_ns));
+	json_object_set_new(o, "helo", text(m->envelope->helo));
+	json_object_set_new(o, "mail_from", redacted(out, m->envelope->mail_from));
+	json_object_set_new(o, "rcpt_to", recipients(out, m->envelope));
+	json_object_set_new(o, "data_reply", code(m->envelope->data_reply));
+	json_object_set_new(o, "size", json_integer((json_int_t)m->facts->size));
+	json_object_set_new(o, "sha256", hex(m->facts->sha256));
+	json_object_set_new(o, "complete", json_boolean(m->complete));
+	json_object_set_new(o, "headers", headers(out, m->facts));
+	json_object_set_new(o, "parts", parts(m->facts));
+	json_object_set_new(o, "urls", urls(m->facts));
+	json_object_set_new(o, "matches", matches(m));
+	json_object_set_new(o, "score", json_real((double)m->score_milli / 1000));
+	json_object_set_new(o, "class", json_string(mw_message_class_name(m->klass)));
+	json_object_set_new(o, "action", json_string(m->refuse ? "refuse" : "forward"));
+	json_object_set_new(o, "reason", json_string(mw_reason_name(m->reason)));
+	print(out, o);
+}
+
+static json_t *anomalies(uint64_t bits)
+{
+	json_t *list = json_array();
+
+	for (unsigned i = 0; i < 64; i++)
+		if ((bits >> i & 1) != 0)
+			json_array_append_new(list, json_string(mw_reason_name(
+					(enum mw_reason)((unsigned)MW_REASON_ASYMMETRIC + i))));
+	return list;
+}
+
+void mw_output_session(struct mw_output *out, const struct mw_lane_session *s)
+{
+	json_t *o = json_object();
+
+	out->sessions++;
+	json_object_set_new(o, "type", json_string("session"));
+	json_object_set_new(o, "session", json_integer((json_int_t)s->session));
+	endpoints(o, &s->client, s->client_port, &s->server, s->server_port);
+	json_object_set_new(o, "customer", customer(out, s->customer_index));
+	json_object_set_new(o, "start", stamp(s->start_ns));
+	json_object_set_new(o, "end", stamp(s->end_ns));
+	json_object_set_new(o, "messages", json_integer(s->messages));
+	json_object_set_new(o, "starttls", json_string(mw_smtp_starttls_name(s->starttls)));
+	json_object_set_new(o, "mode", json_string(s->metadata ? "metadata" : "content"));
+	json_object_set_new(o, "reason", s->metadata ? json_string(mw_reason_name(s->reason))
+						     : json_null());
+	json_object_set_new(o, "client_bytes", json_integer((json_int_t)s->client_bytes));
+	json_object_set_new(o, "server_bytes", json_integer((json_int_t)s->server_bytes));
+	json_object_set_new(o, "quit", json_boolean(s->quit));
+	json_object_set_new(o, "anomalies", anomalies(s->anomalies));
+	print(out, o);
+}
+
+void mw_output_summary(struct mw_output *out, uint64_t packets, uint64_t bytes,
+		const struct mw_lane_counters *c)
+{
+	json_t *o = json_object(), *reasons = json_object();
+
+	for (int i = 0; i < MW_REASON_COUNT; i++)
+		if (c->reason[i] > 0)
+			json_object_set_new(reasons, mw_reason_name((enum mw_reason)i),
+					json_integer((json_int_t)c->reason[i]));
+	json_object_set_new(o, "type", json_string("summary"));
+	json_object_set_new(o, "packets", json_integer((json_int_t)packets));
+	json_object_set_new(o, "bytes", json_integer((json_int_t)bytes));
+	json_object_set_new(o, "smtp_packets", json_integer((json_int_t)c->smtp_packets));
+	json_object_set_new(o, "sessions", json_integer((json_int_t)out->sessions));
+	json_object_set_new(o, "messages", json_integer((json_int_t)out->messages));
+	json_object_set_new(o, "reasons", reasons);
+	print(out, o);
+}
