@@ -140,7 +140,8 @@ static uint8_t lower(uint8_t b)
 static void keep_name(struct mw_html *h, uint8_t b)
 {
 	if (h->name_len < MW_HTML_NAME_MAX)
-		h->name[h->name_len++] = (char)b;
+		h->name[h->name_len++] =
+			b != 0 ? (char)b : '\001'; /* names are compared as strings */
 }
 
 static uint8_t find_element(const struct mw_html *h)
