@@ -41,8 +41,8 @@ static void follow_rules(struct mw_io_worker *w)
 
 	forget_unused(w);
 	/* With so many generations pinned at once the newest waits for a place. */
-	if (r && serial != w->rules_serial && w->pinned_count < MW_IO_RULES_MAX) {
-		mw_lane_set_rules(w->lane, r->rules, r->scratch[w->index]);
+	if (r && serial != w->rules_serial && w->pinned_count < MW_IO_RULES_MAX &&
+		mw_lane_set_rules(w->lane, r->rules, r->scratch[w->index])) {
 		w->pinned[w->pinned_count].serial = serial;
 		w->pinned[w->pinned_count].rules = r->rules;
 		w->pinned_count++;
