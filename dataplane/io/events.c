@@ -60,8 +60,8 @@ static void rules(const struct mw_lane_message *message, struct mw_event_message
 {
 	for (uint32_t i = 0; i < message->match_count; i++) {
 		const struct mw_match *match = &message->matches[i];
-		size_t len = match->rule.len < MW_RULE_NAME_MAX ? match->rule.len
-								: MW_RULE_NAME_MAX - 1;
+		size_t len =
+			match->rule.len < MW_RULE_NAME_MAX ? match->rule.len : MW_RULE_NAME_MAX - 1;
 		uint8_t at;
 
 		if (out->rule_count < MW_EVENT_RULES_MAX)
