@@ -19,8 +19,9 @@
 #define MW_DETECT_FINGERPRINTS 256 /* messages remembered per customer, against retries */
 #define MW_DETECT_CAMPAIGNS    32
 #define MW_DETECT_SPAM_MAX     64 /* largest policy.considerable_spam */
-#define MW_DETECT_DOMAINS_MAX  32 /* destination domains remembered; largest policy value is half \
-				   */
+#define MW_DETECT_DOMAINS_MAX                                              \
+	32 /* destination domains remembered; largest policy value is half \
+	    */
 #define MW_DETECT_RECORD_MAX   8192
 #define MW_DETECT_SENTENCE_MAX 201 /* fits a ticket's reason */
 
