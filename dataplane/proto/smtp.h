@@ -209,7 +209,8 @@ struct mw_smtp {
 	uint8_t body;  /* of DATA content: the strict reading */
 	uint8_t lax;   /* the same as a lax server might read it */
 	uint8_t starttls;
-	bool line_cr;	  /* the last octet of the line so far was CR */
+	bool line_cr; /* the last octet of the line so far was CR */
+	bool line_bare_cr, line_nul;
 	bool line_secret; /* AUTH: the rest of the line is not kept */
 	bool line_over;	  /* it was told, and can be forgotten at the next call */
 	bool lookalike_due, lookalike_hold;

@@ -43,20 +43,17 @@ static void keep(struct mw_smtp *s, const uint8_t *p, size_t n)
 	}
 }
 
-/* A CR that no LF follows, and NUL. `s->line_cr` carries a CR over a cut. */
+/* A CR that no LF follows, and NUL: kept in mind until the line is complete, so that they are told
+ * in one order however it is cut. */
 static void inspect(struct mw_smtp *s, const uint8_t *p, size_t n)
 {
-	const uint8_t *cr = p;
+	const uint8_t *cr;
 
 	if (n == 0)
 		return;
-	if (s->line_cr)
-		mw_smtp_note(s, MW_REASON_BARE_CR);
-	if (memchr(p, 0, n) != NULL)
-		mw_smtp_note(s, MW_REASON_NUL_OCTET);
 	cr = memchr(p, '\r', n);
-	if (cr != NULL && cr != p + n - 1)
-		mw_smtp_note(s, MW_REASON_BARE_CR);
+	s->line_bare_cr |= s->line_cr || (cr != NULL && cr != p + n - 1);
+	s->line_nul |= memchr(p, 0, n) != NULL;
 	s->line_cr = p[n - 1] == '\r';
 }
 
@@ -97,7 +94,11 @@ bool mw_smtp_line_take(struct mw_smtp *s, const uint8_t *p, size_t n, size_t *us
 		if (!holds_auth(line->data, line->len, &verb_end))
 			mw_smtp_note(s, MW_REASON_LONG_LINE);
 	}
-	s->line_cr = false;
+	if (s->line_bare_cr)
+		mw_smtp_note(s, MW_REASON_BARE_CR);
+	if (s->line_nul)
+		mw_smtp_note(s, MW_REASON_NUL_OCTET);
+	s->line_cr = s->line_bare_cr = s->line_nul = false;
 	return true;
 }
 
@@ -108,7 +109,7 @@ void mw_smtp_line_done(struct mw_smtp *s)
 		memset(s->line, 0, s->line_kept);
 	s->line_len = 0;
 	s->line_kept = 0;
-	s->line_cr = false;
+	s->line_cr = s->line_bare_cr = s->line_nul = false;
 	s->line_secret = false;
 	s->line_over = false;
 }

@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define POOL_BLOCKS 256
+#define POOL_BLOCKS 80
 
 static const char *const reason_names[] = {
 #define MW_REASON(ENUM, name, group, sentence) name,

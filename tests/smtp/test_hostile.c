@@ -1,0 +1,290 @@
+/*
+ * Sessions that are large or mean: memory stays bounded, alignment holds, credentials are not kept.
+ */
+#include "player.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <cmocka.h>
+
+#define MANY 100000u
+
+static void feed(struct player *p, char from, const char *text)
+{
+	player_feed(p, from, (const uint8_t *)text, strlen(text));
+}
+
+static void greet(struct player *p)
+{
+	player_init(p);
+	feed(p, 'S', "220 s\r\n");
+	feed(p, 'C', "EHLO me\r\n");
+	feed(p, 'S', "250 PIPELINING\r\n");
+}
+
+static void test_many_recipients_pipelined(void **state)
+{
+	static struct player p;
+	char line[64];
+
+	greet(&p);
+	p.quiet = true;
+	feed(&p, 'C', "MAIL FROM:<a@b>\r\n");
+	for (uint32_t i = 0; i < MANY; i++) {
+		snprintf(line, sizeof(line), "RCPT TO:<recipient%u@example.org>\r\n", i);
+		feed(&p, 'C', line);
+	}
+	assert_false(mw_smtp_blocked(&p.smtp));
+	assert_int_equal(mw_smtp_replies_outstanding(&p.smtp), MANY + 1);
+	assert_in_range(p.pool.used, 1, MW_SMTP_ENVELOPE_BLOCKS_MAX);
+	feed(&p, 'C', "BDAT 1 LAST\r\nx");
+	feed(&p, 'S', "250 ok\r\n");
+	for (uint32_t i = 0; i < MANY; i++)
+		feed(&p, 'S', i % 4 == 3 ? "550 no\r\n" : "250 ok\r\n");
+	assert_int_equal(mw_smtp_replies_outstanding(&p.smtp), 1);
+	assert_non_null(p.smtp.sent);
+	assert_int_equal(p.smtp.sent->rcpt_count, MANY);
+	assert_int_equal(p.smtp.sent->rcpts_refused, MANY / 4);
+	assert_int_equal(p.smtp.sent->rcpts_accepted, MANY - MANY / 4);
+	assert_in_range(p.smtp.sent->rcpts_unlisted, 1, MANY - 1000);
+	feed(&p, 'S', "250 queued\r\n");
+	assert_true(mw_smtp_idle(&p.smtp));
+	assert_int_equal(p.pool.used, 0);
+	player_finish(&p);
+	player_free(&p);
+}
+
+static void test_six_hundred_recipients_are_listed(void **state)
+{
+	static struct player p;
+	char line[64];
+	uint32_t listed = 0;
+
+	greet(&p);
+	p.quiet = true;
+	feed(&p, 'C', "MAIL FROM:<a@b>\r\n");
+	for (uint32_t i = 0; i < 600; i++) {
+		snprintf(line, sizeof(line), "RCPT TO:<recipient%u@example.org>\r\n", i);
+		feed(&p, 'C', line);
+	}
+	feed(&p, 'S', "250 ok\r\n");
+	for (uint32_t i = 0; i < 600; i++)
+		feed(&p, 'S', i == 599 ? "452 too many\r\n" : "250 ok\r\n");
+	for (const struct mw_smtp_rcpt *r = p.smtp.current->rcpts; r != NULL; r = r->next, listed++)
+		assert_int_equal(r->reply, listed == 599 ? 452 : 250);
+	assert_int_equal(listed, 600);
+	player_finish(&p);
+	player_free(&p);
+}
+
+/* Nothing a client repeats piles up once it was answered. */
+static void test_repeated_commands(void **state)
+{
+	static const struct {
+		const char *client, *server;
+	} table[] = {
+		{"RSET\r\n", "250 ok\r\n"},
+		{"EHLO x\r\n", "250 ok\r\n"},
+		{"MAIL FROM:<a@b>\r\nRSET\r\n", "250 ok\r\n250 ok\r\n"},
+		{"MAIL FROM:<a@b>\r\nRCPT TO:<c@d>\r\n", "550 no\r\n503 no\r\n"},
+		{"RCPT TO:<c@d>\r\n", "503 no\r\n"},
+		{"DATA\r\n", "503 no\r\n"},
+		{"BDAT 1\r\nx", "503 no\r\n"},
+		{"BDAT 1 LAST\r\nx", "250 ok\r\n"},
+		{"BDAT x\r\n", "501 no\r\n"},
+		{"AUTH PLAIN\r\n", "535 no\r\n"},
+		{"STARTTLS\r\n", "454 no\r\n"},
+		{"what is this\r\n", "500 no\r\n"},
+		{"BDAT 1\r\nxRSET\r\n", "250 ok\r\n250 ok\r\n"},
+		{"MAIL FROM:<a@b>\r\nBDAT 1\r\nxRSET\r\n", "250 ok\r\n503 no\r\n250 ok\r\n"},
+	};
+
+	for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
+		static struct player p;
+
+		greet(&p);
+		p.quiet = true;
+		for (int round = 0; round < 2000; round++) {
+			feed(&p, 'C', table[i].client);
+			feed(&p, 'S', table[i].server);
+			if (p.pool.used > 1 || !mw_smtp_idle(&p.smtp))
+				fail_msg("%s: %u blocks, round %d", table[i].client, p.pool.used,
+					round);
+		}
+		player_finish(&p);
+		player_free(&p);
+	}
+}
+
+/* A client far ahead of the replies, with commands that do not run together, has to wait. */
+static void test_full_queue_waits(void **state)
+{
+	static struct player p;
+
+	greet(&p);
+	for (int i = 0; i < 1000; i++)
+		feed(&p, 'C', "NOOP\r\nRSET\r\n");
+	assert_true(mw_smtp_blocked(&p.smtp));
+	assert_int_equal(mw_smtp_replies_outstanding(&p.smtp), MW_SMTP_RUNS_MAX);
+	for (int i = 0; i < 1000; i++)
+		feed(&p, 'S', "250 noop\r\n250 rset\r\n");
+	assert_false(mw_smtp_blocked(&p.smtp));
+	assert_true(mw_smtp_idle(&p.smtp));
+	assert_null(strstr(p.out.data, "anomaly"));
+	player_finish(&p);
+	player_free(&p);
+}
+
+static void test_no_memory_is_told(void **state)
+{
+	static struct player p;
+	void *blocks[256];
+	uint32_t taken = 0;
+
+	greet(&p);
+	while ((blocks[taken] = mw_pool_get(&p.pool)) != NULL)
+		taken++;
+	feed(&p, 'C', "EHLO again\r\nMAIL FROM:<a@b>\r\nRCPT TO:<c@d>\r\nRSET\r\nBDAT 3\r\nabc");
+	assert_non_null(strstr(p.out.data, "lost memory"));
+	assert_true(mw_smtp_dark(&p.smtp));
+	while (taken > 0)
+		mw_pool_put(&p.pool, blocks[--taken]);
+	player_finish(&p);
+	player_free(&p);
+}
+
+/* A credential cut everywhere is in no event, no envelope, and not in the session when it is over.
+ */
+static void test_credentials(void **state)
+{
+	static const char dialogue[] = "  AUTH PLAIN c2Vjc2Vjc2Vj\r\n";
+
+	for (size_t at = 1; at < sizeof(dialogue) - 1; at++) {
+		static struct player p;
+
+		greet(&p);
+		p.secret = "c2Vj";
+		player_feed(&p, 'C', (const uint8_t *)dialogue, at);
+		player_feed(&p, 'C', (const uint8_t *)dialogue + at, sizeof(dialogue) - 1 - at);
+		feed(&p, 'S', "334 more\r\n");
+		feed(&p, 'C', "c2Vjc2");
+		assert_null(memmem(&p.smtp, sizeof(p.smtp), "c2Vj", 4));
+		feed(&p, 'C', "Vj\r\n");
+		feed(&p, 'S', "235 ok\r\n");
+		feed(&p, 'C', "QUIT\r\n");
+		assert_non_null(strstr(p.out.data, "reply 235 to AUTH unblocked"));
+		assert_null(strstr(p.out.data, "anomaly"));
+		player_finish(&p);
+		player_free(&p);
+	}
+}
+
+static void test_long_lines(void **state)
+{
+	static struct player p;
+	static char line[100000];
+
+	greet(&p);
+	memset(line, 'x', sizeof(line));
+	memcpy(line, "MAIL FROM:<", 11);
+	memcpy(line + sizeof(line) - 4, ">\r\n", 4);
+	feed(&p, 'C', line);
+	assert_non_null(strstr(p.out.data, "anomaly long_line"));
+	feed(&p, 'S', "500 too long\r\n");
+	/* A size far behind what is kept is no size. */
+	memset(line, ' ', sizeof(line));
+	memcpy(line, "BDAT 5", 6);
+	memcpy(line + sizeof(line) - 7, "LAST\r\n", 7);
+	feed(&p, 'C', line);
+	assert_non_null(strstr(p.out.data, "anomaly bad_bdat"));
+	assert_true(mw_smtp_blocked(&p.smtp));
+	feed(&p, 'S', "501 no\r\n");
+	/* RFC 4954 4.5: a credential may have 12288 octets. */
+	feed(&p, 'C', "AUTH X ");
+	memset(line, 'y', sizeof(line));
+	line[12000] = 0;
+	feed(&p, 'C', line);
+	feed(&p, 'C', "\r\n");
+	feed(&p, 'S', "235 ok\r\n");
+	assert_true(mw_smtp_idle(&p.smtp));
+	player_finish(&p);
+	player_free(&p);
+}
+
+static void test_conditions_of_a_refusal(void **state)
+{
+	static struct player p;
+
+	player_init(&p);
+	assert_int_equal(mw_smtp_replies_outstanding(&p.smtp), 1);
+	assert_false(mw_smtp_idle(&p.smtp));
+	feed(&p, 'S', "220-s");
+	assert_true(mw_smtp_reply_open(&p.smtp));
+	feed(&p, 'S', "\r\n");
+	assert_true(mw_smtp_reply_open(&p.smtp));
+	feed(&p, 'S', "220 s\r\n");
+	assert_false(mw_smtp_reply_open(&p.smtp));
+	assert_true(mw_smtp_idle(&p.smtp));
+	feed(&p, 'C', "EHL");
+	assert_false(mw_smtp_idle(&p.smtp));
+	feed(&p, 'C', "O me\r\nMAIL FROM:<a@b>\r\nRCPT TO:<c@d>\r\nBDAT 2 LAST\r\nxy");
+	assert_int_equal(mw_smtp_replies_outstanding(&p.smtp), 4);
+	feed(&p, 'S', "250 1\r\n250 2\r\n250 3\r\n");
+	assert_int_equal(mw_smtp_replies_outstanding(&p.smtp), 1); /* that to the content */
+	assert_false(mw_smtp_idle(&p.smtp));
+	feed(&p, 'S', "250 q\r\n");
+	assert_true(mw_smtp_idle(&p.smtp));
+	feed(&p, 'C', "MAIL FROM:<a@b>\r\n");
+	feed(&p, 'S', "250 ok\r\n");
+	assert_false(mw_smtp_idle(&p.smtp)); /* in a transaction */
+	feed(&p, 'C', "RSET\r\n");
+	feed(&p, 'S', "250 ok\r\n");
+	assert_true(mw_smtp_idle(&p.smtp));
+	player_finish(&p);
+	player_free(&p);
+}
+
+static void test_times(void **state)
+{
+	static struct player p;
+
+	greet(&p);
+	mw_smtp_set_now(&p.smtp, 10);
+	feed(&p, 'C', "MA");
+	mw_smtp_set_now(&p.smtp, 20);
+	feed(&p, 'C', "IL FROM:<a@b>\r\n");
+	feed(&p, 'S', "250 ok\r\n");
+	mw_smtp_set_now(&p.smtp, 30);
+	feed(&p, 'C', "MAIL FROM:<e@f>\r\n");
+	feed(&p, 'S', "503 no\r\n");
+	feed(&p, 'C', "RCPT TO:<c@d>\r\n");
+	feed(&p, 'S', "250 ok\r\n");
+	mw_smtp_set_now(&p.smtp, 40);
+	feed(&p, 'C', "BDAT 2 LAST\r\nx");
+	assert_int_equal(p.smtp.sent->end_ns, 0);
+	mw_smtp_set_now(&p.smtp, 50);
+	feed(&p, 'C', "y");
+	assert_int_equal(p.smtp.sent->start_ns, 10);
+	assert_int_equal(p.smtp.sent->end_ns, 50);
+	player_finish(&p);
+	player_free(&p);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_many_recipients_pipelined),
+		cmocka_unit_test(test_six_hundred_recipients_are_listed),
+		cmocka_unit_test(test_repeated_commands),
+		cmocka_unit_test(test_full_queue_waits),
+		cmocka_unit_test(test_no_memory_is_told),
+		cmocka_unit_test(test_credentials),
+		cmocka_unit_test(test_long_lines),
+		cmocka_unit_test(test_conditions_of_a_refusal),
+		cmocka_unit_test(test_times),
+	};
+
+	return cmocka_run_group_tests_name("smtp_hostile", tests, NULL, NULL);
+}
