@@ -9,6 +9,7 @@
 
 #include <cmocka.h>
 
+#include <arpa/inet.h>
 #include <grp.h>
 #include <stdlib.h>
 #include <string.h>
@@ -95,9 +96,10 @@ static void turn_until_idle(void)
 
 static void marked(int role, enum mark mark, uint32_t len)
 {
+	static uint32_t seq;
 	uint8_t frame[1514];
 
-	len = bed_tcp(frame, len, 1, role == MW_PORT_OUTSIDE, mark, 0);
+	len = bed_tcp(frame, len, 1, role == MW_PORT_OUTSIDE, mark, seq++);
 	assert_true(bed_put(&bed, role, frame, len));
 }
 
@@ -137,7 +139,7 @@ static void consumed_and_misdirected_packets_are_named(void **state)
 static void a_full_device_is_counted_and_loses_nothing_else(void **state)
 {
 	struct mw_io_counters sum;
-	uint32_t got = 0;
+	uint32_t got = 0, last = 0;
 
 	bed_make(&bed, 1024, 64); /* nobody takes from the device: it holds 63 */
 	for (int i = 0; i < 1000; i++)
@@ -150,8 +152,15 @@ static void a_full_device_is_counted_and_loses_nothing_else(void **state)
 	assert_int_equal(bed.lane[0].counters.reason[MW_REASON_TX_FULL], sum.tx_full);
 	/* The device takes again: the backlog follows, in order and without further loss. */
 	for (int round = 0; round < 100; round++) {
-		for (struct rte_mbuf *m; (m = bed_get(&bed, MW_PORT_OUTSIDE)) != NULL; got++)
+		for (struct rte_mbuf *m; (m = bed_get(&bed, MW_PORT_OUTSIDE)) != NULL; got++) {
+			uint32_t seq;
+
+			memcpy(&seq, rte_pktmbuf_mtod_offset(m, void *, MARK_AT + 7), 4);
+			seq = ntohl(seq);
+			assert_true(got == 0 || seq == last + 1);
+			last = seq;
 			rte_pktmbuf_free(m);
+		}
 		mw_io_worker_turn(bed.rig.worker[0], mw_clock_now(&bed.clock));
 	}
 	assert_int_equal(got, 63 + MW_IO_TX_BACKLOG);
