@@ -48,17 +48,35 @@ struct mw_ruleset_rule {
 #define MW_EXPR_EXISTS	   8u  /* no pattern: the rule hits when the header is there */
 #define MW_EXPR_NO_SUBJECT 16u /* BODY: not on the line of the subject */
 
+/* How PCRE2 reads the pattern: octets, ASCII classes, `$` also before a last LF, and of these: */
+#define MW_RE_CASELESS	1u
+#define MW_RE_DOTALL	2u
+#define MW_RE_MULTILINE 4u
+#define MW_RE_EXTENDED	8u
+
 /* One thing to find; a rule has one or more, and hits when any of them does. */
 struct mw_ruleset_expr {
 	uint32_t rule;
 	uint8_t flags;
-	uint32_t pcre_flags;	/* PCRE2 compile options; meaningful with MW_EXPR_CONFIRM */
+	uint32_t re_flags;	/* MW_RE_x; meaningful with MW_EXPR_CONFIRM */
 	struct mw_span pattern; /* PCRE2 source; empty without MW_EXPR_CONFIRM */
+};
+
+/* Kinds of records as wire codes; the scanner maps them to enum mw_record_kind. */
+enum mw_ruleset_kind {
+	MW_SECTION_HEADER = 1,
+	MW_SECTION_HEADER_RAW,
+	MW_SECTION_HEADER_ALL,
+	MW_SECTION_BODY,
+	MW_SECTION_RAWBODY,
+	MW_SECTION_URI,
+	MW_SECTION_FULL,
+	MW_SECTION_ATTACHMENT,
 };
 
 /* Everything that looks at one kind of record (and, for headers, at one name). */
 struct mw_ruleset_section {
-	uint8_t kind;	     /* enum mw_record_kind, by explicit wire codes below */
+	uint8_t kind;	     /* enum mw_ruleset_kind */
 	struct mw_span name; /* header name as rules write it; empty otherwise */
 	uint32_t literal_db; /* index of a database, or NONE */
 	uint32_t regex_db;
@@ -152,11 +170,11 @@ int mw_ruleset_open(
 void mw_ruleset_read_rule(struct mw_reader *r, struct mw_ruleset_rule *out);
 void mw_ruleset_read_expr(struct mw_reader *r, struct mw_ruleset_expr *out);
 void mw_ruleset_read_section(struct mw_reader *r, struct mw_ruleset_section *out);
-void mw_ruleset_read_database(struct mw_reader *r, struct mw_ruleset_database *out);
 void mw_ruleset_read_automaton(struct mw_reader *r, struct mw_ruleset_automaton *out);
 void mw_ruleset_read_meta(struct mw_reader *r, struct mw_ruleset_meta *out);
 void mw_ruleset_read_digest(struct mw_reader *r, struct mw_ruleset_digest *out);
 void mw_ruleset_read_report(struct mw_reader *r, struct mw_ruleset_report *out);
+void mw_ruleset_read_database(struct mw_reader *r, struct mw_ruleset_database *out);
 uint32_t mw_ruleset_u32_at(struct mw_span list, uint32_t index); /* of always, members, exprs */
 
 /* Writing: a buffer that grows; `failed` is sticky (out of memory). */
@@ -170,11 +188,11 @@ void mw_ruleset_write_header(struct mw_ruleset_writer *w, const struct mw_rulese
 void mw_ruleset_write_rule(struct mw_ruleset_writer *w, const struct mw_ruleset_rule *v);
 void mw_ruleset_write_expr(struct mw_ruleset_writer *w, const struct mw_ruleset_expr *v);
 void mw_ruleset_write_section(struct mw_ruleset_writer *w, const struct mw_ruleset_section *v);
-void mw_ruleset_write_database(struct mw_ruleset_writer *w, const struct mw_ruleset_database *v);
 void mw_ruleset_write_automaton(struct mw_ruleset_writer *w, const struct mw_ruleset_automaton *v);
 void mw_ruleset_write_meta(struct mw_ruleset_writer *w, const struct mw_ruleset_meta *v);
 void mw_ruleset_write_digest(struct mw_ruleset_writer *w, const struct mw_ruleset_digest *v);
 void mw_ruleset_write_report(struct mw_ruleset_writer *w, const struct mw_ruleset_report *v);
+void mw_ruleset_write_database(struct mw_ruleset_writer *w, const struct mw_ruleset_database *v);
 /* Fills in length and checksum. 0 or -ENOMEM; on error the memory is gone. */
 int mw_ruleset_write_end(struct mw_ruleset_writer *w);
 
