@@ -8,7 +8,7 @@
 static void put_piece(void *ctx, struct mw_span piece)
 {
 	struct mw_render *r = ctx;
-	struct mw_uri_env env = {r->lane->tlds, &r->lane->work, r->sink.uri, r->sink.ctx};
+	struct mw_uri_env env = {r->lane->tlds, &r->lane->work, r->sink.uri, r->sink.ctx, &r->uris};
 
 	if (r->sink.body != NULL)
 		r->sink.body(r->sink.ctx, piece, r->in_subject);
@@ -19,7 +19,7 @@ static void put_piece(void *ctx, struct mw_span piece)
 static void put_link(void *ctx, struct mw_span link)
 {
 	struct mw_render *r = ctx;
-	struct mw_uri_env env = {r->lane->tlds, &r->lane->work, r->sink.uri, r->sink.ctx};
+	struct mw_uri_env env = {r->lane->tlds, &r->lane->work, r->sink.uri, r->sink.ctx, &r->uris};
 
 	if (r->sink.uri != NULL)
 		mw_uri_link(&env, link);
@@ -42,6 +42,7 @@ void mw_render_init(
 	r->sink = *sink;
 	r->kind = MW_RENDER_NONE;
 	r->in_subject = false;
+	mw_uri_limit_init(&r->uris, lane->key);
 	mw_paragraph_init(&r->paragraph, (struct mw_text_sink){put_piece, r});
 }
 

@@ -31,6 +31,7 @@ struct mw_render_sink {
 struct mw_render_lane {
 	const struct mw_charset_table *charsets;
 	const struct mw_tld_table *tlds;
+	uint64_t key[2]; /* random, filled in at start (struct mw_uri_limit) */
 	struct mw_uri_work work;
 };
 
@@ -43,6 +44,7 @@ struct mw_render {
 	struct mw_charset charset;
 	struct mw_html html;
 	struct mw_paragraph paragraph;
+	struct mw_uri_limit uris; /* what this message may still cost */
 };
 
 void mw_render_init(

@@ -16,7 +16,7 @@
 #include "dataplane/text/tld.h"
 
 #define MW_URI_MAX	 8192 /* octets of the longest string given out; longer ones are cut */
-#define MW_URI_FORMS_MAX 48   /* strings given out for one address */
+#define MW_URI_FORMS_MAX 24   /* strings given out for one address */
 
 enum mw_uri_kind {
 	MW_URI_SCHEME, /* text: http:, https:, ftp:, www. or ftp. */
@@ -44,16 +44,33 @@ struct mw_uri_work {
 		uint32_t len;
 		bool address; /* found or redirected to: gets canonical forms of its own */
 	} form[MW_URI_FORMS_MAX];
-	uint8_t text[4 * MW_URI_MAX]; /* of all forms; what does not fit is left out */
+	uint8_t text[3 * MW_URI_MAX]; /* of all forms; what does not fit is left out */
 	uint8_t form_text[2 * MW_URI_MAX];
 	uint8_t other_text[2 * MW_URI_MAX];
 };
+
+/*
+ * What one message may cost: repeated addresses are passed over at once, and beyond the budget none
+ * is looked at. Optional; without it every address is worked out as often as it stands there.
+ */
+#define MW_URI_RECENT	    64
+#define MW_URI_LIMIT_OCTETS (256 * 1024) /* of addresses worked out; each counts 64 more */
+
+struct mw_uri_limit {
+	uint64_t key[2]; /* random, so that nobody can make one address pass for another */
+	uint64_t recent[MW_URI_RECENT];
+	uint32_t octets_left;
+	uint32_t refused; /* addresses not looked at */
+};
+
+void mw_uri_limit_init(struct mw_uri_limit *limit, const uint64_t key[2]);
 
 struct mw_uri_env {
 	const struct mw_tld_table *tlds;
 	struct mw_uri_work *work;
 	mw_uri_fn found;
 	void *ctx;
+	struct mw_uri_limit *limit; /* NULL: none */
 };
 
 /* Every address of one rendered paragraph (or Subject line), in order; the same address twice is

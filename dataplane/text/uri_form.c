@@ -299,6 +299,9 @@ void mw_uri_forms(const struct mw_uri_env *env, enum mw_uri_kind kind, const cha
 
 	mw_uri_put(&b, mw_span_str(prefix));
 	mw_uri_put(&b, rest);
+	if (env->limit != NULL &&
+		!mw_uri_limit_pass(env->limit, mw_span_of(b.data, b.len), kind == MW_URI_LINK))
+		return;
 	b.size = sizeof(w->form_text);
 	if (!ok && mw_uri_begins(mw_span_of(b.data, b.len), "mailto:") && !mail_ok(env, &b))
 		return;

@@ -24,11 +24,17 @@ static const struct redirector redirectors[] = {
 	{"", "/index.php?", "url="},
 };
 
+/* `word` is in lower case. */
 static size_t find_word(struct mw_span s, size_t at, const char *word)
 {
 	size_t n = strlen(word);
+	uint8_t first = (uint8_t)word[0];
 
 	for (; at + n <= s.len; at++) {
+		uint8_t b = s.data[at];
+
+		if (b != first && (b < 'A' || b > 'Z' || b + 32 != first))
+			continue;
 		if (strncasecmp((const char *)s.data + at, word, n) == 0)
 			return at;
 	}
@@ -75,6 +81,8 @@ struct mw_span mw_uri_redirect(struct mw_span uri, size_t path)
 {
 	struct mw_span target;
 
+	if (uri.len - path < 8)
+		return mw_span_of(uri.data, 0); /* room for no address */
 	for (size_t i = 0; i < sizeof(redirectors) / sizeof(redirectors[0]); i++) {
 		target = by_pattern(uri, path, &redirectors[i]);
 		if (has_dot(target))

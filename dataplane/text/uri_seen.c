@@ -2,7 +2,7 @@
  * A set of strings by their keyed hash (SipHash-1-3: Aumasson and Bernstein, 2012), open
  * addressing.
  */
-#include "dataplane/text/uri.h"
+#include "dataplane/text/uri_form.h"
 
 #define ROTATE(x, n) ((x) << (n) | (x) >> (64 - (n)))
 
@@ -22,7 +22,7 @@ static void rounds(uint64_t v[4], int count)
 	}
 }
 
-static uint64_t hash(const uint64_t key[2], struct mw_span s)
+uint64_t mw_uri_hash(const uint64_t key[2], struct mw_span s)
 {
 	uint64_t v[4] = {key[0] ^ 0x736f6d6570736575ull, key[1] ^ 0x646f72616e646f6dull,
 		key[0] ^ 0x6c7967656e657261ull, key[1] ^ 0x7465646279746573ull};
@@ -56,7 +56,7 @@ void mw_uri_seen_init(struct mw_uri_seen *seen, const uint64_t key[2])
 enum mw_uri_seen_result mw_uri_seen_add(struct mw_uri_seen *seen, struct mw_span uri)
 {
 	const uint32_t slots = sizeof(seen->slot) / sizeof(seen->slot[0]);
-	uint64_t h = hash(seen->key, uri) | 1; /* 0 is a free slot */
+	uint64_t h = mw_uri_hash(seen->key, uri) | 1; /* 0 is a free slot */
 	uint32_t at = (uint32_t)(h >> 32) % slots;
 
 	for (; seen->slot[at] != 0; at = (at + 1) % slots) {
@@ -70,4 +70,29 @@ enum mw_uri_seen_result mw_uri_seen_add(struct mw_uri_seen *seen, struct mw_span
 	seen->slot[at] = h;
 	seen->used++;
 	return MW_URI_NEW;
+}
+
+void mw_uri_limit_init(struct mw_uri_limit *limit, const uint64_t key[2])
+{
+	memset(limit, 0, sizeof(*limit));
+	limit->key[0] = key[0];
+	limit->key[1] = key[1];
+	limit->octets_left = MW_URI_LIMIT_OCTETS;
+}
+
+bool mw_uri_limit_pass(struct mw_uri_limit *limit, struct mw_span address, bool link)
+{
+	/* A link may be given out where the same words in text were no address. */
+	uint64_t h = mw_uri_hash(limit->key, address) ^ (link ? 1 : 0);
+	uint64_t *recent = &limit->recent[h % MW_URI_RECENT];
+
+	if (*recent == h)
+		return false;
+	if (address.len + 64 > limit->octets_left) {
+		limit->refused++;
+		return false;
+	}
+	limit->octets_left -= (uint32_t)address.len + 64;
+	*recent = h;
+	return true;
 }

@@ -92,6 +92,8 @@ static size_t known_scheme(struct mw_span s)
 	static const char *const schemes[] = {"http://", "https://", "ftp://", "ftp."};
 	size_t n = 3;
 
+	if (s.len < 4 || memchr("hHfFwW", s.data[0], 6) == NULL)
+		return 0;
 	for (size_t i = 0; i < sizeof(schemes) / sizeof(schemes[0]); i++) {
 		if (begins(s, schemes[i]))
 			return strlen(schemes[i]);
@@ -122,7 +124,7 @@ static size_t match_mail(struct finder *f, struct mw_span s)
 {
 	size_t end, at;
 
-	if (begins(s, "mailto:")) {
+	if ((s.data[0] | 0x20) == 'm' && begins(s, "mailto:")) {
 		end = mail_run(s, 7);
 		if (end > 7 && end - 7 <= REST_MAX)
 			return end;
@@ -131,12 +133,11 @@ static size_t match_mail(struct finder *f, struct mw_span s)
 		for (f->stop = s.data;
 			f->stop < f->end && *f->stop != '@' && (class[*f->stop] & MAIL) == 0;)
 			f->stop++;
-		f->mail_end = NULL;
 	}
 	at = (size_t)(f->stop - s.data);
 	if (at == 0 || at > LOCAL_MAX || at == s.len || s.data[at] != '@')
 		return 0;
-	if (f->mail_end == NULL)
+	if (f->mail_end <= s.data + at)
 		f->mail_end = s.data + mail_run(s, at + 1);
 	end = (size_t)(f->mail_end - s.data);
 	return end > at + 1 && end - at - 1 <= LOCAL_MAX ? end : 0;
@@ -328,7 +329,7 @@ void mw_uri_text(const struct mw_uri_env *env, struct mw_span paragraph)
 		/* A dot or colon at the very end of a word is a sentence's. */
 		if (hint != NULL && hint + 1 < at) {
 			f.end = at;
-			f.stop = start - 1; /* of an earlier word */
+			f.stop = f.mail_end = start - 1; /* of an earlier word */
 			look(&f, start);
 		}
 		at++;

@@ -69,7 +69,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		open_lane();
 	if (size < 2)
 		return 0;
-	env = (struct mw_uri_env){lane->tlds, &lane->work, drop_uri, NULL};
+	env = (struct mw_uri_env){lane->tlds, &lane->work, drop_uri, NULL, NULL};
 	cut = (size - 2) * data[1] / 255;
 	mw_uri_seen_init(&seen, key);
 	mw_render_init(&render, lane, &sink);

@@ -267,6 +267,8 @@ static void list_uri(void *ctx, const struct mw_uri_found *found)
 static const struct {
 	const char *in, *out;
 } text_cases[] = {
+	{"ftp://172.42.48.124 https://facebook.com, http://test-site.org/blah/123/",
+		"ftp://172.42.48.124S https://facebook.comS http://test-site.org/blah/123/S"},
 	{"see http://a.example.com/x.", "http://a.example.com/xS"},
 	{"(http://example.com/a) http://example.com/b(c)",
 		"http://example.com/aS http://example.com/b(cS"},
@@ -353,6 +355,31 @@ static void test_seen(void **state)
 	assert_int_equal(seen.refused, 1);
 }
 
+/* Repetitions are passed over; what a text may not say a link may; the budget ends. */
+static void test_limit(void **state)
+{
+	static struct mw_uri_limit limit;
+	struct mw_uri_env env = uri_env;
+	const uint64_t key[2] = {5, 6};
+	char text[64];
+
+	mw_uri_limit_init(&limit, key);
+	env.limit = &limit;
+	got.marked = false;
+	got.len = 0;
+	mw_uri_text(&env, mw_span_str("a@b.de a@b.de www.x.de a@b.de a@b.invalid/.de"));
+	mw_uri_link(&env, mw_span_str("mailto:a@b.invalid/.de"));
+	assert_collected(&got, "mailto:a@b.deM http://www.x.deS mailto:a@b.invalid/.deL");
+	assert_int_equal(limit.refused, 0);
+	for (int i = 0; i < MW_URI_LIMIT_OCTETS / 64; i++) {
+		got.len = 0;
+		snprintf(text, sizeof(text), "http://%d.example.com", i);
+		mw_uri_text(&env, mw_span_str(text));
+	}
+	assert_true(limit.refused > 0);
+	assert_int_equal(got.len, 0);
+}
+
 /* RFC 3492, section 7.1, and what registries show. */
 static void test_punycode(void **state)
 {
@@ -420,7 +447,7 @@ static int open_env(void **state)
 	assert_true(mw_tld_valid(tlds, mw_span_str("xn--p1ai")));
 	assert_false(mw_tld_valid(tlds, mw_span_str("invalid")));
 	assert_int_equal(mw_tld_table_open("/nonexistent", &tlds), -2);
-	uri_env = (struct mw_uri_env){tlds, &work, list_uri, &got};
+	uri_env = (struct mw_uri_env){tlds, &work, list_uri, &got, NULL};
 	return 0;
 }
 
@@ -446,6 +473,7 @@ int main(void)
 		cmocka_unit_test(test_uri_text),
 		cmocka_unit_test(test_uri_link),
 		cmocka_unit_test(test_seen),
+		cmocka_unit_test(test_limit),
 		cmocka_unit_test(test_punycode),
 		cmocka_unit_test(test_resolve),
 	};
