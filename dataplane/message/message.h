@@ -3,7 +3,8 @@
  * anywhere) to facts about it and records to scan. Driven by the lane: init, feed in order, perhaps
  * one gap, end. Nothing here allocates outside the message's arena, reads a clock, or fails: what
  * does not fit is cut and the facts say `truncated`. The same octets cut anywhere give the same
- * facts and records (FULL and ATTACHMENT: the same streams, in other pieces).
+ * facts and the same records of each kind in the same order (FULL and ATTACHMENT: the same streams,
+ * in other pieces); how kinds interleave depends on the cuts.
  */
 #ifndef MW_DATAPLANE_MESSAGE_MESSAGE_H
 #define MW_DATAPLANE_MESSAGE_MESSAGE_H

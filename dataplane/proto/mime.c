@@ -13,7 +13,6 @@ void mw_mime_init(struct mw_mime *m, const struct mw_mime_sink *sink)
 	m->sink = sink;
 	m->levels[0].kind = MW_MIME_MESSAGE;
 	m->depth = 1;
-	m->first_line = true;
 	mw_mime_entity_begin(m);
 }
 
@@ -29,6 +28,7 @@ void mw_mime_entity_begin(struct mw_mime *m)
 	m->field_len = 0;
 	m->line_len = 0;
 	m->skip_line = false;
+	m->first_line = mw_mime_top(m)->kind == MW_MIME_MESSAGE;
 }
 
 static void content_type(struct mw_mime *m, struct mw_span value)
@@ -189,7 +189,11 @@ void mw_mime_boundary(struct mw_mime *m, uint32_t at, bool closing)
 	struct mw_mime_level *level = &m->levels[at];
 
 	close_header(m);
-	mw_mime_leaf_end(m, !(m->leaf_tentative && m->depth == at + 1), true);
+	/* a multipart that ends before it began has no parts: it stays a leaf */
+	mw_mime_leaf_end(m,
+		!(m->leaf_tentative && m->depth == at + 1) ||
+			(closing && level->phase == MW_MIME_PREAMBLE),
+		true);
 	while (m->depth > at + 1)
 		pop(m);
 	if (closing) {
@@ -261,7 +265,8 @@ static void header_line(struct mw_mime *m, bool whole)
 		/* a fold; at the very beginning it belongs to nothing */
 		if (m->field_len > 0)
 			m->field_len += (uint32_t)len;
-	} else if (mw_header_name(s, &colon) > 0 && colon) {
+	} else if (!(s.len >= 2 && line[0] == '-' && line[1] == '-') &&
+		   mw_header_name(s, &colon) > 0 && colon) {
 		if (m->field_len > 0)
 			field_end(m);
 		memmove(m->text, line, len);

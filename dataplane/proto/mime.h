@@ -60,7 +60,7 @@ struct mw_mime {
 	bool bol;   /* at the first line of a body */
 	bool leaf_open, leaf_tentative;
 	bool skip_line;	       /* the rest of an over-long header line is dropped */
-	bool first_line;       /* of the message: `From ` is no field */
+	bool first_line;       /* of a message: `From ` is no field */
 	bool too_deep;	       /* anomaly: something was not opened */
 	bool field_cut;	       /* anomaly: a field was longer than is kept */
 	uint16_t boundary_len; /* of the entity, already stored behind the open ones */

@@ -14,6 +14,8 @@ import sys
 import tempfile
 
 OPENED = ("message/rfc822", "message/global")
+# what other projects expect of their mails; and mails whose lines end in CR, which on the wire are one line
+EXPECTATIONS = (".json", ".xml", "_decoded.txt", "_decoded_1.txt", ".out", ".ref", "-summary.txt")
 
 
 def leafs(message):
@@ -21,9 +23,7 @@ def leafs(message):
     def walk(part, prefix, own):
         kind = part.get_content_type()
         if kind in OPENED and part.is_multipart():
-            base = (prefix + [own]) if own else prefix
-            inner = part.get_payload(0)
-            yield from walk(inner, base, None)
+            yield from walk(part.get_payload(0), prefix + [own or 1], None)
         elif kind.startswith("multipart/") and part.is_multipart():
             base = (prefix + [own]) if own else prefix
             for i, child in enumerate(part.get_payload()):
@@ -33,9 +33,7 @@ def leafs(message):
             octets = None if part.is_multipart() else part.get_payload(decode=True)
             yield path, kind, octets
 
-    # a message that is itself a message/rfc822 is part 1
-    top = message.get_content_type() in OPENED and message.is_multipart()
-    yield from walk(message, [], 1 if top else None)
+    yield from walk(message, [], None)
 
 
 def theirs(data):
@@ -43,9 +41,10 @@ def theirs(data):
     found = []
     for path, kind, octets in leafs(message):
         if octets is None:
-            found.append((path, kind, None, None))
+            found.append((path, kind, None, None, None))
         else:
-            found.append((path, kind, len(octets), hashlib.sha256(octets).hexdigest()))
+            found.append((path, kind, len(octets), hashlib.sha256(octets).hexdigest(),
+                          hashlib.sha256(octets + b"\r\n").hexdigest()))
     return found
 
 
@@ -62,14 +61,16 @@ def ours(tool, names):
     return found
 
 
-def same(a, b):
+def same(a, b, lenient):
+    """Lenient: where a boundary is missing, Python takes the last line end of the leaf away all the same;
+    ours stays, for the line end belongs to a boundary only where there is one."""
     if len(a) != len(b):
         return False
-    for (path, kind, size, sha), (path2, kind2, size2, sha2) in zip(a, b):
+    for (path, kind, _, sha), (path2, kind2, size2, sha2, sha_crlf) in zip(a, b):
         if (path, kind) != (path2, kind2):
             return False
         # what Python opened and we keep closed (delivery-status) has no octets to compare
-        if size2 is not None and (size, sha) != (size2, sha2):
+        if size2 is not None and sha != sha2 and not (lenient and sha == sha_crlf):
             return False
     return True
 
@@ -81,7 +82,7 @@ def mails(folder):
             with open(path, "rb") as file:
                 head = file.read(4096)
             if re.search(rb"^(from|to|subject|date|received|mime-version|content-type|return-path)\s*:",
-                         head, re.I | re.M) and not name.endswith((".json", ".xml", ".txt", ".out", ".ref")):
+                         head, re.I | re.M) and not name.endswith(EXPECTATIONS) and "/mac/" not in path:
                 yield path
 
 
@@ -106,13 +107,15 @@ def main():
                 return 2
         names = list(mails(folder))
         found = ours(options.tool, names)
-        equal, differing = 0, []
+        equal, nearly, differing = 0, 0, []
         for name in names:
             with open(name, "rb") as file:
                 data = re.sub(rb"(?<!\r)\n", b"\r\n", file.read())
             want = theirs(data)
-            if same(found[name], want):
+            if same(found[name], want, False):
                 equal += 1
+            elif same(found[name], want, True):
+                nearly += 1
             else:
                 differing.append(os.path.relpath(name, folder))
                 if options.verbose:
@@ -122,8 +125,10 @@ def main():
                     for row in want:
                         print("   python", row)
     share = 100 * equal / len(names)
-    print(f"{equal} of {len(names)} mails equal: {share:.2f} % (floor {options.floor} %)")
-    print("differing:", *differing, sep="\n  ")
+    print(f"{equal} of {len(names)} mails equal: {share:.2f} % (floor {options.floor} %); {nearly} more but for "
+          "the line end before a boundary that is missing")
+    if differing:
+        print("differing:", *differing, sep="\n  ")
     return 0 if share >= options.floor else 1
 
 
