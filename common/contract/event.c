@@ -218,6 +218,18 @@ enum mw_event_kind mw_event_peek(struct mw_span in)
 	return in.len < 2 || in.data[0] != VERSION ? (enum mw_event_kind)0 : kind_of(in.data[1]);
 }
 
+uint64_t mw_event_peek_time_us(struct mw_span in)
+{
+	/* Behind version and kind comes the time; a session has its start before its end. */
+	size_t at = mw_event_peek(in) == MW_EVENT_SESSION ? 10 : 2;
+	struct mw_reader r;
+
+	if ((int)mw_event_peek(in) == 0 || in.len < at)
+		return 0;
+	r = mw_reader_of(in.data + at, in.len - at);
+	return mw_read_u64(&r);
+}
+
 int mw_event_decode(struct mw_span in, struct mw_event *out)
 {
 	struct mw_reader r = mw_reader_of(in.data, in.len);

@@ -114,6 +114,8 @@ size_t mw_event_encode(const struct mw_event *event, uint8_t *out, size_t size);
 /* 0, -EPROTO for a version or kind that is not known, -EBADMSG. Reasons this build does not know:
  * counters are left out, a session's becomes MW_REASON_NONE. */
 int mw_event_decode(struct mw_span in, struct mw_event *out);
+/* When an encoded event happened (a session: ended), without decoding it; 0 when it is none. */
+uint64_t mw_event_peek_time_us(struct mw_span in);
 /* The kind of an encoded event, without decoding it; 0 when it is none. */
 enum mw_event_kind mw_event_peek(struct mw_span in);
 

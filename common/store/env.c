@@ -173,11 +173,25 @@ void mw_env_close(struct mw_env *env)
 	env->lock_fd = -1;
 }
 
-uint64_t mw_env_last_txn(const struct mw_env *env)
+/* The map must not move away under LMDB's feet while it looks at it. */
+static int info_of(struct mw_env *env, MDB_envinfo *info, MDB_stat *stat)
+{
+	int err;
+
+	pthread_rwlock_rdlock(&env->resize);
+	err = mdb_env_info(env->env, info);
+	if (err == 0)
+		err = mdb_env_stat(env->env, stat);
+	pthread_rwlock_unlock(&env->resize);
+	return err;
+}
+
+uint64_t mw_env_last_txn(struct mw_env *env)
 {
 	MDB_envinfo info;
+	MDB_stat stat;
 
-	return mdb_env_info(env->env, &info) == 0 ? info.me_last_txnid : 0;
+	return info_of(env, &info, &stat) == 0 ? info.me_last_txnid : 0;
 }
 
 int mw_env_check_readers(struct mw_env *env)
@@ -255,8 +269,7 @@ double mw_env_fill(struct mw_env *env)
 
 	if (mw_txn_begin(&t, env, false) != 0)
 		return 1.0;
-	mdb_env_info(env->env, &info);
-	mdb_env_stat(env->env, &stat);
+	info_of(env, &info, &stat);
 	if (free.before == 0 || free.before > mdb_txn_id(t.txn))
 		free.before = mdb_txn_id(t.txn);
 	mw_txn_each(&t, FREE_TABLE, mw_span_of(NULL, 0), add_free, &free);
@@ -271,7 +284,7 @@ bool mw_env_may_insert(struct mw_env *env)
 	MDB_envinfo info;
 	MDB_stat stat;
 
-	if (mdb_env_info(env->env, &info) != 0 || mdb_env_stat(env->env, &stat) != 0)
+	if (info_of(env, &info, &stat) != 0)
 		return false;
 	if ((double)(info.me_last_pgno + 1) * (double)stat.ms_psize <
 		MW_ENV_FILL_MAX * (double)info.me_mapsize)

@@ -27,6 +27,7 @@ struct mw_env {
 	uint64_t map_bytes;
 	int lock_fd;		 /* writer: holds the flock; else -1 */
 	pthread_rwlock_t resize; /* read: while a transaction is open; write: while the map grows */
+	uint32_t writes; /* writer: transactions begun; dead readers are cleared now and then */
 };
 
 /* Creates the directory when the role is writer (mode 0750). Takes an exclusive lock as writer (a
@@ -38,7 +39,7 @@ int mw_env_open(struct mw_env *env, const char *state_dir, const char *name, enu
 	uint64_t map_bytes, unsigned flags, char *error, size_t error_size);
 void mw_env_close(struct mw_env *env);
 /* Number of the last committed transaction; costs a few ns, opens none. */
-uint64_t mw_env_last_txn(const struct mw_env *env);
+uint64_t mw_env_last_txn(struct mw_env *env);
 /* Part of the map in use, 0..1. Free pages that a living reader still pins count as used. */
 double mw_env_fill(struct mw_env *env);
 /* True as long as inserts are allowed: fill below MW_ENV_FILL_MAX. Cheap while the file is small.

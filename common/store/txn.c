@@ -3,6 +3,8 @@
 
 #include <errno.h>
 
+enum { CHECK_READERS_EACH = 256 };
+
 static MDB_val val_of(struct mw_span s)
 {
 	/* LMDB does not write through the pointers it is given here. */
@@ -42,6 +44,8 @@ int mw_txn_begin(struct mw_txn *t, struct mw_env *env, bool write)
 		t->error = -EACCES;
 		return t->error;
 	}
+	if (write && env->writes++ % CHECK_READERS_EACH == 0)
+		mw_env_check_readers(env); /* some 10 us */
 	for (int attempt = 0; attempt < 3; attempt++) {
 		pthread_rwlock_rdlock(&env->resize);
 		err = mdb_txn_begin(env->env, NULL, write ? 0 : MDB_RDONLY, &t->txn);

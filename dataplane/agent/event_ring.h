@@ -15,6 +15,7 @@ struct mw_event_ring {
 	_Alignas(64) _Atomic uint64_t head; /* lane stores (release), export loads (acquire) */
 	_Atomic uint64_t dropped;	    /* lane stores (relaxed), export loads */
 	uint64_t tail_seen;		    /* lane alone: its copy of tail */
+	uint64_t reserved;		    /* lane alone: where a reserved record will begin */
 	/* written by the export thread */
 	_Alignas(64) _Atomic uint64_t tail; /* export stores (release), lane loads (acquire) */
 	/* constant after init */

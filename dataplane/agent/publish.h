@@ -29,10 +29,11 @@ struct mw_publish_rules_ops {
 
 struct mw_publish_config {
 	uint16_t lanes;
-	struct mw_publish_rules_ops rules; /* load NULL: rulesets are not followed */
-	uint32_t poll_us;		   /* 0: 1000 */
-	uint32_t tables_interval_ms;	   /* 0: 1000 */
-	uint32_t slow_lane_ms;		   /* 0: 1000; older than this a lane is called slow */
+	/* load NULL: rulesets are not followed. An empty path in the settings changes nothing. */
+	struct mw_publish_rules_ops rules;
+	uint32_t poll_us;	     /* 0: 1000 */
+	uint32_t tables_interval_ms; /* 0: 1000 */
+	uint32_t slow_lane_ms;	     /* 0: 1000; older than this a lane is called slow */
 };
 
 /* Counters, all written by the agent's threads, read by anybody (relaxed). */
