@@ -1,0 +1,449 @@
+/* weirctl customer import | list | show | set */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "controlplane/ctl/command.h"
+#include "controlplane/input/csv.h"
+#include "controlplane/store/audit.h"
+#include "controlplane/store/changes.h"
+#include "controlplane/store/timers.h"
+#include "controlplane/store/verdicts.h"
+
+struct import {
+	struct mw_command *command;
+	struct mw_cases_txn *txn;
+};
+
+static bool class_known(void *ctx, const char *name)
+{
+	struct import *import = ctx;
+
+	return mw_settings_class(import->command->ctl->core->settings, name) != NULL;
+}
+
+static void set_validity(
+	struct mw_cases_txn *txn, const struct mw_desk_customer *rec, uint64_t now_s)
+{
+	struct mw_timer timer = {.owner = MW_TIMER_OF_VALIDITY, .id = rec->index};
+
+	mw_timer_clear_all(txn, MW_TIMER_OF_VALIDITY, rec->index);
+	timer.due_s = rec->valid_from_s;
+	if (rec->valid_from_s > now_s)
+		mw_timer_set(txn, &timer);
+	timer.kind = 1;
+	timer.due_s = rec->valid_to_s;
+	if (rec->valid_to_s > now_s)
+		mw_timer_set(txn, &timer);
+}
+
+/* Lines whose customer has begun or ceased to be theirs are looked at anew. */
+static void touch_lines(struct mw_cases_txn *txn, uint32_t index)
+{
+	struct mw_key from = mw_key_u32(index);
+	struct mw_walk walk = mw_walk_from(txn, MW_TABLE_CUSTOMER_LINES, mw_key_span(&from));
+	struct mw_line_key line;
+
+	while (mw_customer_next_line(&walk, index, &line))
+		mw_change_add(txn, MW_CHANGE_LINE, 0, &line);
+	mw_walk_end(&walk);
+}
+
+static int import_row(void *ctx, const struct mw_csv_customer *row, char *error, size_t error_size)
+{
+	struct import *import = ctx;
+	const struct mw_core *core = import->command->ctl->core;
+	struct mw_desk_customer rec;
+	char owner[MW_CUSTOMER_ID_MAX];
+	uint64_t from, to;
+	int rc;
+
+	if (!mw_customer_get(import->txn, row->id, &rec))
+		snprintf(rec.id, sizeof(rec.id), "%s", row->id);
+	from = rec.valid_from_s;
+	to = rec.valid_to_s;
+	snprintf(rec.name, sizeof(rec.name), "%s", row->name);
+	snprintf(rec.class_name, sizeof(rec.class_name), "%s",
+		row->class_name[0] != '\0' ? row->class_name : core->settings->default_class);
+	rec.inspection = row->has_inspection ? row->inspection
+					     : mw_core_class(core, rec.class_name)->inspection;
+	snprintf(rec.tam, sizeof(rec.tam), "%s", row->tam);
+	rec.valid_from_s = row->valid_from_s;
+	rec.valid_to_s = row->valid_to_s;
+	rec.line_count = row->line_count;
+	mw_customer_put(import->txn, &rec);
+	rc = mw_customer_set_lines(import->txn, &rec, row->lines, row->line_count, owner);
+	if (rc == -EEXIST) {
+		snprintf(error, error_size, "a line of %s belongs to customer %s already", row->id,
+			owner);
+		return -EINVAL;
+	}
+	set_validity(import->txn, &rec, import->command->now_s);
+	if (from != rec.valid_from_s || to != rec.valid_to_s)
+		touch_lines(import->txn, rec.index);
+	if (rc != 0)
+		snprintf(error, error_size, "the store says: %s", strerror(-rc));
+	return rc;
+}
+
+static FILE *open_data(struct mw_command *c)
+{
+	static char nothing[] = "";
+	void *data = nothing;
+	FILE *in;
+
+	/* fmemopen() reads only, its type does not say so. */
+	if (c->data.len > 0)
+		memcpy(&data, &c->data.data, sizeof(data));
+	in = fmemopen(data, c->data.len > 0 ? c->data.len : 1, "r");
+	if (in == NULL)
+		mw_refuse(c, MW_EXIT_REFUSED, "not done: %s", strerror(errno));
+	return in;
+}
+
+static void import_customers(struct mw_command *c)
+{
+	struct mw_cases_txn txn;
+	struct import import = {.command = c, .txn = &txn};
+	struct mw_csv_result result;
+	FILE *in = open_data(c);
+	char detail[96];
+
+	if (in == NULL)
+		return;
+	txn = mw_cases_write(c->ctl->core->cases);
+	memset(&result, 0, sizeof(result));
+	if (mw_csv_customers(in, c->arguments->positional[0], class_known, import_row, &import,
+		    &result) != 0)
+		mw_refuse(c, MW_EXIT_REFUSED, "%s\nnothing of the file was taken", result.error);
+	fclose(in);
+	snprintf(detail, sizeof(detail), "%" PRIu64 " customers", result.rows);
+	mw_audit_add(
+		&txn, c->now_s, c->actor, "customer-import", c->arguments->positional[0], detail);
+	if (!mw_commit(c, &txn))
+		return;
+	fprintf(c->text, "%" PRIu64 " customers taken in.\n", result.rows);
+	mw_answer(c, json_pack("{s:I}", "customers", (json_int_t)result.rows));
+}
+
+static int import_contact(
+	void *ctx, const struct mw_csv_contact *row, char *error, size_t error_size)
+{
+	struct mw_contact have[MW_TICKET_CONTACTS_MAX];
+	struct import *import = ctx;
+	struct mw_desk_customer rec;
+	char key[MW_CUSTOMER_ID_MAX + 16];
+	struct mw_span seen;
+
+	if (!mw_customer_get(import->txn, row->customer, &rec)) {
+		snprintf(error, error_size, "there is no customer %s: import customers first",
+			row->customer);
+		return -EINVAL;
+	}
+	/* The first line of a customer in this file ends his old list. Marked in the transaction.
+	 */
+	snprintf(key, sizeof(key), "contact-import-%s", row->customer);
+	if (!mw_cases_get(import->txn, MW_TABLE_META, mw_span_str(key), &seen)) {
+		mw_contacts_clear(import->txn, row->customer);
+		mw_cases_put(import->txn, MW_TABLE_META, mw_span_str(key), mw_span_str("x"));
+	}
+	if (mw_contacts_get(import->txn, row->customer, have, MW_TICKET_CONTACTS_MAX) ==
+		MW_TICKET_CONTACTS_MAX) {
+		snprintf(error, error_size, "customer %s has more than %d contacts", row->customer,
+			MW_TICKET_CONTACTS_MAX);
+		return -EINVAL;
+	}
+	mw_contact_put(import->txn, row->customer, &row->contact);
+	return import->txn->base.error;
+}
+
+static void import_contacts(struct mw_command *c)
+{
+	static const char prefix[] = "contact-import-";
+	struct mw_cases_txn txn;
+	struct import import = {.command = c, .txn = &txn};
+	struct mw_csv_result result;
+	FILE *in = open_data(c);
+	struct mw_walk walk;
+	char detail[96];
+
+	if (in == NULL)
+		return;
+	txn = mw_cases_write(c->ctl->core->cases);
+	memset(&result, 0, sizeof(result));
+	if (mw_csv_contacts(in, c->arguments->positional[0], import_contact, &import, &result) != 0)
+		mw_refuse(c, MW_EXIT_REFUSED, "%s\nnothing of the file was taken", result.error);
+	fclose(in);
+	walk = mw_walk_from(&txn, MW_TABLE_META, mw_span_str(prefix));
+	while (mw_walk_next(&walk, mw_span_str(prefix)))
+		mw_walk_del(&walk);
+	mw_walk_end(&walk);
+	snprintf(detail, sizeof(detail), "%" PRIu64 " contacts", result.rows);
+	mw_audit_add(
+		&txn, c->now_s, c->actor, "contact-import", c->arguments->positional[0], detail);
+	if (!mw_commit(c, &txn))
+		return;
+	fprintf(c->text, "%" PRIu64 " contacts taken in.\n", result.rows);
+	mw_answer(c, json_pack("{s:I}", "contacts", (json_int_t)result.rows));
+}
+
+json_t *mw_doc_contacts(struct mw_cases_txn *txn, const char *customer)
+{
+	struct mw_contact contacts[MW_TICKET_CONTACTS_MAX];
+	size_t count = mw_contacts_get(txn, customer, contacts, MW_TICKET_CONTACTS_MAX);
+	json_t *list = json_array();
+
+	for (size_t i = 0; i < count; i++)
+		json_array_append_new(
+			list, json_pack("{s:s, s:i, s:o, s:s, s:o, s:o, s:o}", "customer", customer,
+				      "position", (int)contacts[i].position, "name",
+				      mw_json_text(contacts[i].name), "role",
+				      mw_contact_role_name(contacts[i].role), "phone",
+				      mw_json_text_or_null(contacts[i].phone), "email",
+				      mw_json_text_or_null(contacts[i].email), "channel",
+				      mw_json_text_or_null(contacts[i].channel)));
+	return list;
+}
+
+json_t *mw_doc_customer(
+	struct mw_command *c, struct mw_cases_txn *txn, const struct mw_desk_customer *customer)
+{
+	struct mw_key from = mw_key_u32(customer->index);
+	struct mw_walk walk = mw_walk_from(txn, MW_TABLE_CUSTOMER_LINES, mw_key_span(&from));
+	struct mw_verdict_record verdict;
+	struct mw_ticket_number number;
+	char text[MW_LINE_KEY_TEXT_MAX], ticket[MW_TICKET_MAX] = "";
+	json_t *prefixes = json_array();
+	struct mw_line_key line;
+	uint64_t open = mw_ticket_open_of(txn, customer->index);
+
+	while (mw_customer_next_line(&walk, customer->index, &line))
+		json_array_append_new(prefixes, json_string(mw_line_key_format(&line, text)));
+	mw_walk_end(&walk);
+	mw_apply_verdict(c->ctl->apply, txn, customer->index, c->now_s, &verdict);
+	number = mw_ticket_number_of(open);
+	if (open != 0)
+		mw_ticket_number_format(&number, ticket);
+	return json_pack("{s:o, s:o, s:s, s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:b}", "customer",
+		mw_json_text(customer->id), "name", mw_json_text(customer->name), "class",
+		customer->class_name, "inspection", mw_inspection_name(customer->inspection),
+		"verdict", mw_verdict_name(verdict.verdict), "prefixes", prefixes, "contacts",
+		mw_doc_contacts(txn, customer->id), "tam", mw_json_text_or_null(customer->tam),
+		"valid_from", mw_json_time(customer->valid_from_s), "valid_to",
+		mw_json_time(customer->valid_to_s), "ticket", mw_json_text_or_null(ticket),
+		"shared", (int)customer->shared);
+}
+
+static void list_customers(struct mw_command *c)
+{
+	static const struct mw_column columns[] = {{"customer", "CUSTOMER", MW_COLUMN_TEXT},
+		{"name", "NAME", MW_COLUMN_TEXT}, {"class", "CLASS", MW_COLUMN_TEXT},
+		{"inspection", "INSPECTION", MW_COLUMN_TEXT},
+		{"verdict", "VERDICT", MW_COLUMN_TEXT}, {"ticket", "TICKET", MW_COLUMN_TEXT},
+		{"prefixes", "LINES", MW_COLUMN_COUNT}, {"contacts", "CONTACTS", MW_COLUMN_COUNT}};
+	struct mw_cases_txn txn = mw_cases_read(c->ctl->core->cases);
+	struct mw_walk walk = mw_walk_from(&txn, MW_TABLE_CUSTOMERS, mw_span_of("", 0));
+	struct mw_desk_customer customer;
+	json_t *list = json_array();
+	size_t without = 0;
+
+	while (mw_customer_next(&walk, &customer)) {
+		json_t *doc = mw_doc_customer(c, &txn, &customer);
+
+		if (json_array_size(json_object_get(doc, "contacts")) == 0)
+			without++;
+		json_array_append_new(list, doc);
+	}
+	mw_walk_end(&walk);
+	mw_cases_abort(&txn);
+	mw_table(c, list, columns, sizeof(columns) / sizeof(columns[0]),
+		"No customers yet. Next: weirctl customer import FILE.csv");
+	if (without > 0)
+		fprintf(c->text,
+			"\n%zu without anybody to call: import contacts before there is a case.\n",
+			without);
+	mw_answer(c, list);
+}
+
+static void show_customer(struct mw_command *c, const char *id)
+{
+	static const struct mw_column contacts[] = {{"position", "POS", MW_COLUMN_TEXT},
+		{"role", "ROLE", MW_COLUMN_TEXT}, {"name", "NAME", MW_COLUMN_TEXT},
+		{"phone", "PHONE", MW_COLUMN_TEXT}, {"email", "EMAIL", MW_COLUMN_TEXT},
+		{"channel", "CHANNEL", MW_COLUMN_TEXT}};
+	static const char *const keys[] = {
+		"customer", "name", "class", "inspection", "verdict", "ticket", "tam"};
+	struct mw_cases_txn txn = mw_cases_read(c->ctl->core->cases);
+	struct mw_desk_customer customer;
+	json_t *doc, *prefix;
+	size_t index;
+
+	if (!mw_customer_get(&txn, id, &customer)) {
+		mw_cases_abort(&txn);
+		mw_refuse(c, MW_EXIT_REFUSED, "there is no customer %.64s", id);
+		return;
+	}
+	doc = mw_doc_customer(c, &txn, &customer);
+	mw_cases_abort(&txn);
+	for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
+		const char *value = json_string_value(json_object_get(doc, keys[i]));
+
+		mw_text(c->text, keys[i], 12);
+		mw_text(c->text, value != NULL ? value : "-", 0);
+		fputc('\n', c->text);
+	}
+	fputs("lines       ", c->text);
+	json_array_foreach(json_object_get(doc, "prefixes"), index, prefix)
+	{
+		fprintf(c->text, "%s%s", index > 0 ? " " : "", json_string_value(prefix));
+	}
+	fputs("\n\n", c->text);
+	mw_table(c, json_object_get(doc, "contacts"), contacts, 6, "Nobody to call.");
+	mw_answer(c, doc);
+}
+
+/* The prefixes of a `set`, separated by spaces. How many, or -1 with a refusal. */
+static long parse_lines(struct mw_command *c, const char *text, struct mw_line_key *out, size_t max)
+{
+	char copy[8192], error[128], *save = NULL;
+	long count = 0;
+
+	if (!mw_take_text(c, "prefixes", text, copy, sizeof(copy)))
+		return -1;
+	for (char *word = strtok_r(copy, " ", &save); word != NULL;
+		word = strtok_r(NULL, " ", &save)) {
+		if ((size_t)count >= max) {
+			mw_refuse(c, MW_EXIT_REFUSED, "more than %zu lines", max);
+			return -1;
+		}
+		if (mw_line_key_parse(word, &out[count], error, sizeof(error)) != 0) {
+			mw_refuse(c, MW_EXIT_REFUSED, "%s", error);
+			return -1;
+		}
+		count++;
+	}
+	return count;
+}
+
+static void set_one(struct mw_command *c, struct mw_cases_txn *txn, struct mw_desk_customer *rec,
+	const char *key, const char *value)
+{
+	struct mw_line_key lines[MW_CUSTOMER_LINES_MAX];
+	char owner[MW_CUSTOMER_ID_MAX], *end = NULL;
+
+	if (strcmp(key, "name") == 0) {
+		mw_take_text(c, "name", value, rec->name, sizeof(rec->name));
+	} else if (strcmp(key, "class") == 0) {
+		if (mw_settings_class(c->ctl->core->settings, value) == NULL)
+			mw_refuse(c, MW_EXIT_REFUSED, "the settings have no class %.40s", value);
+		else
+			snprintf(rec->class_name, sizeof(rec->class_name), "%s", value);
+	} else if (strcmp(key, "inspection") == 0) {
+		if (mw_inspection_parse(value, &rec->inspection) != 0)
+			mw_refuse(c, MW_EXIT_REFUSED,
+				"inspection is none, metadata, content or content-sample");
+	} else if (strcmp(key, "tam") == 0) {
+		mw_take_text(c, "tam", value, rec->tam, sizeof(rec->tam));
+	} else if (strcmp(key, "shared") == 0) {
+		rec->shared = strcmp(value, "yes") == 0;
+		if (!rec->shared && strcmp(value, "no") != 0)
+			mw_refuse(c, MW_EXIT_REFUSED, "shared is yes or no");
+	} else if (strcmp(key, "threshold") == 0) {
+		double score = strtod(value, &end);
+
+		if (end == value || *end != '\0' || !(score >= 0 && score <= 1000))
+			mw_refuse(c, MW_EXIT_REFUSED,
+				"threshold is a score from 0 (of the class) to 1000");
+		else
+			rec->threshold_milli = (int32_t)(score * 1000 + 0.5);
+	} else if (strcmp(key, "prefixes") == 0) {
+		long count = parse_lines(c, value, lines, MW_CUSTOMER_LINES_MAX);
+
+		if (count >= 0 &&
+			mw_customer_set_lines(txn, rec, lines, (size_t)count, owner) == -EEXIST)
+			mw_refuse(
+				c, MW_EXIT_REFUSED, "a line belongs to customer %s already", owner);
+	} else {
+		mw_refuse(c, MW_EXIT_USAGE,
+			"no such key: %.40s (name, class, inspection, tam, shared, threshold, "
+			"prefixes)",
+			key);
+	}
+}
+
+static void set_customer(struct mw_command *c)
+{
+	struct mw_cases_txn txn = mw_cases_write(c->ctl->core->cases);
+	const char *id = c->arguments->positional[0];
+	struct mw_desk_customer rec;
+	char key[32], detail[MW_AUDIT_DETAIL_MAX] = "";
+
+	if (!mw_customer_get(&txn, id, &rec))
+		mw_refuse(c, MW_EXIT_REFUSED, "there is no customer %.64s", id);
+	for (size_t i = 1; i < c->arguments->count && c->reply->exit == MW_EXIT_DONE; i++) {
+		const char *word = c->arguments->positional[i], *equals = strchr(word, '=');
+		size_t used = strlen(detail);
+
+		if (equals == NULL || (size_t)(equals - word) >= sizeof(key)) {
+			mw_refuse(c, MW_EXIT_USAGE, "%.60s is not KEY=VALUE", word);
+			break;
+		}
+		memcpy(key, word, (size_t)(equals - word));
+		key[equals - word] = '\0';
+		set_one(c, &txn, &rec, key, equals + 1);
+		snprintf(detail + used, sizeof(detail) - used, "%s%.200s", used > 0 ? " " : "",
+			word);
+	}
+	if (c->reply->exit == MW_EXIT_DONE) {
+		mw_customer_put(&txn, &rec);
+		mw_audit_add(&txn, c->now_s, c->actor, "customer-set", rec.id, detail);
+	}
+	if (mw_commit(c, &txn))
+		show_customer(c, id);
+}
+
+void mw_cmd_customer(struct mw_command *c)
+{
+	switch (c->arguments->grammar->id) {
+	case MW_VERB_CUSTOMER_IMPORT:
+		import_customers(c);
+		break;
+	case MW_VERB_CUSTOMER_LIST:
+		list_customers(c);
+		break;
+	case MW_VERB_CUSTOMER_SHOW:
+		show_customer(c, c->arguments->positional[0]);
+		break;
+	default:
+		set_customer(c);
+		break;
+	}
+}
+
+void mw_cmd_contact(struct mw_command *c)
+{
+	static const struct mw_column columns[] = {{"position", "POS", MW_COLUMN_TEXT},
+		{"role", "ROLE", MW_COLUMN_TEXT}, {"name", "NAME", MW_COLUMN_TEXT},
+		{"phone", "PHONE", MW_COLUMN_TEXT}, {"email", "EMAIL", MW_COLUMN_TEXT},
+		{"channel", "CHANNEL", MW_COLUMN_TEXT}};
+	const char *id = c->arguments->positional[0];
+	struct mw_desk_customer customer;
+	struct mw_cases_txn txn;
+	json_t *list;
+
+	if (c->arguments->grammar->id == MW_VERB_CONTACT_IMPORT) {
+		import_contacts(c);
+		return;
+	}
+	txn = mw_cases_read(c->ctl->core->cases);
+	if (!mw_customer_get(&txn, id, &customer)) {
+		mw_cases_abort(&txn);
+		mw_refuse(c, MW_EXIT_REFUSED, "there is no customer %.64s", id);
+		return;
+	}
+	list = mw_doc_contacts(&txn, id);
+	mw_cases_abort(&txn);
+	mw_table(c, list, columns, 6, "Nobody to call. Next: weirctl contact import FILE.csv");
+	mw_answer(c, list);
+}

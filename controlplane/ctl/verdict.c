@@ -1,0 +1,142 @@
+/* weirctl verdict set | clear | list */
+#include <string.h>
+
+#include "controlplane/ctl/command.h"
+#include "controlplane/store/verdicts.h"
+
+static json_t *document(struct mw_command *c, struct mw_cases_txn *txn,
+	struct mw_policy_txn *policy, uint32_t index)
+{
+	struct mw_verdict_record rec, published;
+	struct mw_desk_customer customer;
+	uint64_t generation = 0;
+
+	mw_apply_verdict(c->ctl->apply, txn, index, c->now_s, &rec);
+	if (!mw_customer_at(txn, index, &customer))
+		return NULL;
+	if (mw_policy_get_verdict(policy, index, &published))
+		generation = published.generation;
+	return json_pack("{s:o, s:s, s:o, s:o, s:o, s:o, s:o, s:I, s:o}", "customer",
+		mw_json_text(customer.id), "verdict", mw_verdict_name(rec.verdict), "reason",
+		mw_json_text_or_null(rec.reason), "ticket", mw_json_text_or_null(rec.ticket),
+		"since", mw_json_time(rec.since_s), "expires", mw_json_time(rec.expires_s), "by",
+		mw_json_text_or_null(rec.by), "generation", (json_int_t)generation, "reply",
+		mw_json_text_or_null(rec.reply));
+}
+
+static void answer_one(struct mw_command *c, uint32_t index)
+{
+	struct mw_cases_txn txn = mw_cases_read(c->ctl->core->cases);
+	struct mw_policy_txn policy;
+	json_t *doc = NULL;
+
+	if (mw_policy_begin_read(c->ctl->apply->policy, &policy) == 0) {
+		doc = document(c, &txn, &policy, index);
+		mw_policy_end(&policy);
+	}
+	mw_cases_abort(&txn);
+	if (doc != NULL) {
+		mw_text(c->text, json_string_value(json_object_get(doc, "customer")), 0);
+		fprintf(c->text, ": %s is in force.\n",
+			json_string_value(json_object_get(doc, "verdict")));
+	}
+	mw_answer(c, doc);
+}
+
+static void set(struct mw_command *c, struct mw_desk_customer *customer, struct mw_cases_txn *txn)
+{
+	const char *expires = mw_argument_option(c->arguments, "expires");
+	char reason[MW_REASON_TEXT_MAX];
+	uint64_t expires_s = 0;
+	enum mw_verdict verdict;
+
+	if (mw_verdict_parse(c->arguments->positional[1], &verdict) != 0) {
+		mw_refuse(c, MW_EXIT_USAGE, "no such verdict: %.40s (pass, reject, reset)",
+			c->arguments->positional[1]);
+		return;
+	}
+	if (!mw_core_verdict_built(verdict)) {
+		mw_refuse(c, MW_EXIT_REFUSED,
+			"%s is not in this build: pass, reject and reset are. Nothing was changed",
+			mw_verdict_name(verdict));
+		return;
+	}
+	if (!mw_take_ascii(c, "the reason", mw_argument_option(c->arguments, "reason"), reason,
+		    sizeof(reason)))
+		return;
+	if (expires != NULL) {
+		expires_s = mw_moment(expires, c->now_s);
+		if (expires_s <= c->now_s) {
+			mw_refuse(c, MW_EXIT_USAGE,
+				"%.40s is no moment to come: 2h, 1d or 2026-11-23T10:00Z", expires);
+			return;
+		}
+	}
+	mw_core_desk_verdict(
+		c->ctl->core, txn, customer->index, verdict, reason, c->actor, expires_s, c->now_s);
+}
+
+static void list(struct mw_command *c)
+{
+	static const struct mw_column columns[] = {{"customer", "CUSTOMER", MW_COLUMN_TEXT},
+		{"verdict", "VERDICT", MW_COLUMN_TEXT}, {"ticket", "TICKET", MW_COLUMN_TEXT},
+		{"since", "SINCE", MW_COLUMN_TIME}, {"expires", "EXPIRES", MW_COLUMN_TIME},
+		{"by", "BY", MW_COLUMN_TEXT}, {"reason", "REASON", MW_COLUMN_TEXT}};
+	struct mw_cases_txn txn = mw_cases_read(c->ctl->core->cases);
+	struct mw_walk walk = mw_walk_from(&txn, MW_TABLE_VERDICTS, mw_span_of("", 0));
+	enum mw_verdict_source source;
+	struct mw_policy_txn policy;
+	struct mw_verdict_record rec;
+	json_t *rows = json_array();
+	int64_t last = -1;
+
+	if (mw_policy_begin_read(c->ctl->apply->policy, &policy) == 0) {
+		while (mw_verdict_next(&walk, &source, &rec)) {
+			/* Two parties may have one on the same customer; the one that counts is
+			 * shown. */
+			if ((int64_t)rec.customer_index != last)
+				json_array_append_new(
+					rows, document(c, &txn, &policy, rec.customer_index));
+			last = rec.customer_index;
+		}
+		mw_policy_end(&policy);
+	}
+	mw_walk_end(&walk);
+	mw_cases_abort(&txn);
+	mw_table(c, rows, columns, sizeof(columns) / sizeof(columns[0]),
+		"Everybody's mail passes: no verdict is set.");
+	mw_answer(c, rows);
+}
+
+void mw_cmd_verdict(struct mw_command *c)
+{
+	struct mw_desk_customer customer;
+	struct mw_cases_txn txn;
+
+	if (c->arguments->grammar->id == MW_VERB_VERDICT_LIST) {
+		list(c);
+		return;
+	}
+	txn = mw_cases_write(c->ctl->core->cases);
+	if (!mw_customer_get(&txn, c->arguments->positional[0], &customer))
+		mw_refuse(c, MW_EXIT_REFUSED, "there is no customer %.64s",
+			c->arguments->positional[0]);
+	else if (c->arguments->grammar->id == MW_VERB_VERDICT_SET)
+		set(c, &customer, &txn);
+	else if (!mw_core_desk_clear(c->ctl->core, &txn, customer.index, c->actor, c->now_s)) {
+		struct mw_verdict_record rec;
+
+		if (mw_verdict_get(&txn, MW_VERDICT_BY_TICKET, customer.index, &rec))
+			mw_refuse(c, MW_EXIT_REFUSED,
+				"the verdict is that of ticket %s. Next: weirctl ticket confirm "
+				"%s, when the "
+				"problem is solved, or ticket release %s, when it was not this "
+				"customer",
+				rec.ticket, rec.ticket, rec.ticket);
+		else
+			mw_refuse(
+				c, MW_EXIT_REFUSED, "nobody has set a verdict on %s", customer.id);
+	}
+	if (mw_commit(c, &txn))
+		answer_one(c, customer.index);
+}
