@@ -1,80 +1,9 @@
 /*
  * The octets of DATA: where the message ends, which dots were stuffed, and what a lax server might
  * take for the end. Only CRLF ends a line and only CRLF.CRLF (or .CRLF at once) a message (RFC
- * 5321 4.1.1.4, 4.5.2). This is the hottest loop of the dataplane: text in which nothing can happen
- * is skipped 64 octets at a time, and handed out where it lies.
+ * 5321 4.1.1.4, 4.5.2). Content is handed out where it lies; plain text is passed by smtp_plain.c.
  */
 #include "dataplane/proto/smtp_internal.h"
-
-#ifdef __SSE2__
-#include <emmintrin.h>
-#endif
-
-static bool reported(const struct mw_smtp *s, enum mw_reason anomaly)
-{
-	return (s->reported >> (anomaly - MW_REASON_ASYMMETRIC) & 1) != 0;
-}
-
-#ifdef __SSE2__
-static uint64_t mask_of(const __m128i v[4], char c)
-{
-	const __m128i want = _mm_set1_epi8(c);
-	uint64_t mask = 0;
-
-	for (int i = 0; i < 4; i++)
-		mask |= (uint64_t)(uint32_t)_mm_movemask_epi8(_mm_cmpeq_epi8(v[i], want))
-			<< (16 * i);
-	return mask;
-}
-
-/* Octets at the beginning of p, in blocks of 64, in which no dot follows CR, LF or NUL and nothing
- * odd stands that was not reported yet. Sets the states to those behind them. */
-static size_t skip_plain(struct mw_smtp *s, const uint8_t *p, size_t n)
-{
-	bool lf_known = reported(s, MW_REASON_BARE_LF);
-	bool cr_known = reported(s, MW_REASON_BARE_CR);
-	bool nul_known = reported(s, MW_REASON_NUL_OCTET);
-	uint64_t cr_before = s->body == BODY_CR;
-	uint64_t start_before = s->lax == LAX_START;
-	size_t i;
-
-	for (i = 0; i + 64 <= n; i += 64) {
-		const __m128i v[4] = {
-			_mm_loadu_si128((const __m128i *)(const void *)(p + i)),
-			_mm_loadu_si128((const __m128i *)(const void *)(p + i + 16)),
-			_mm_loadu_si128((const __m128i *)(const void *)(p + i + 32)),
-			_mm_loadu_si128((const __m128i *)(const void *)(p + i + 48)),
-		};
-		uint64_t cr = mask_of(v, '\r');
-		uint64_t lf = mask_of(v, '\n');
-		uint64_t nul = mask_of(v, 0);
-		uint64_t behind_cr = cr << 1 | cr_before;
-		uint64_t odd = mask_of(v, '.') & ((cr | lf | nul) << 1 | start_before);
-
-		odd |= lf_known ? 0 : lf & ~behind_cr;
-		odd |= cr_known ? 0 : behind_cr & ~lf;
-		odd |= nul_known ? nul >> 63 : nul;
-		if (odd != 0)
-			break;
-		cr_before = cr >> 63;
-		start_before = (cr | lf) >> 63;
-		if (start_before == 0)
-			s->body = BODY_MID;
-		else if (cr_before != 0)
-			s->body = BODY_CR;
-		else
-			s->body = (behind_cr >> 63) != 0 ? BODY_START : BODY_MID;
-	}
-	if (i > 0)
-		s->lax = start_before != 0 ? LAX_START : LAX_MID;
-	return i;
-}
-#else
-static size_t skip_plain(struct mw_smtp *s, const uint8_t *p, size_t n)
-{
-	return 0;
-}
-#endif
 
 static size_t tell(struct mw_smtp_event *ev, const uint8_t *p, size_t from, size_t to)
 {
@@ -142,8 +71,7 @@ static bool strict_step(struct mw_smtp *s, uint8_t c)
 	return s->waiting != before;
 }
 
-/* The octets behind a dot that begins a line; none of them was told. 1: consumed, nothing to tell.
- */
+/* The octets behind a dot that begins a line; none of them was told. */
 enum dot { DOT_CONTENT, DOT_MORE, DOT_END, DOT_CR_FIRST };
 
 static enum dot dot_step(struct mw_smtp *s, uint8_t c)
@@ -166,7 +94,7 @@ size_t mw_smtp_data(struct mw_smtp *s, const uint8_t *p, size_t n, struct mw_smt
 	static const uint8_t carried_cr = '\r';
 	size_t from = 0; /* octets from here to i are content not told yet */
 	size_t i = 0;
-	size_t plain_from = 0; /* no use in looking for plain blocks before this one */
+	size_t plain_from = 0; /* before it octets are read one by one */
 
 	while (i < n) {
 		uint8_t c = p[i];
@@ -186,14 +114,14 @@ size_t mw_smtp_data(struct mw_smtp *s, const uint8_t *p, size_t n, struct mw_smt
 				break;
 			}
 		} else if (i >= plain_from && s->lax != LAX_DOT && s->lax != LAX_DOT_CR) {
-			size_t plain = skip_plain(s, p + i, n - i);
+			size_t plain = mw_smtp_skip_plain(s, p + i, n - i);
 
 			i += plain;
-			plain_from = i + 64;
+			plain_from = i + (plain < 16 ? 16 : 1);
 			if (plain > 0)
 				continue;
 		}
-		if (s->body == BODY_CR && c != '\n' && !reported(s, MW_REASON_BARE_CR)) {
+		if (s->body == BODY_CR && c != '\n' && !mw_smtp_reported(s, MW_REASON_BARE_CR)) {
 			mw_smtp_note(s, MW_REASON_BARE_CR);
 			return tell(ev, p, from, i);
 		}

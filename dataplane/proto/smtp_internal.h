@@ -72,8 +72,16 @@ void mw_smtp_line_done(struct mw_smtp *s);
 /* smtp_content.c: octets of DATA content. */
 size_t mw_smtp_data(struct mw_smtp *s, const uint8_t *p, size_t n, struct mw_smtp_event *ev);
 
+/* smtp_plain.c: how many of the first octets are plain; the states are those behind them. */
+size_t mw_smtp_skip_plain(struct mw_smtp *s, const uint8_t *p, size_t n);
+
 /* smtp_reply.c: what a reply means. code -1: none will come. */
 void mw_smtp_apply(struct mw_smtp *s, int code, struct mw_smtp_event *ev);
+
+static inline bool mw_smtp_reported(const struct mw_smtp *s, enum mw_reason anomaly)
+{
+	return (s->reported >> (anomaly - MW_REASON_ASYMMETRIC) & 1) != 0;
+}
 
 /* smtp_due.c */
 void mw_smtp_note(struct mw_smtp *s, enum mw_reason anomaly);
