@@ -153,7 +153,7 @@ static void payload_in(struct mw_lane *lane, struct mw_flow *flow, struct mw_pac
 	if (mw_seq_before(half->high, seq + frame->payload_len))
 		half->high = seq + frame->payload_len;
 	/* A copy that differs from the first is mended in the packet, as in the other direction. */
-	switch (mw_reassembly_add(&half->kept, seq, packet->data + frame->payload,
+	switch (mw_reassembly_add(&half->kept, half->nxt, seq, packet->data + frame->payload,
 			frame->payload_have)) {
 	case MW_KEPT_CONFLICT:
 		mw_flow_anomaly(lane, flow, MW_REASON_OVERLAP_CONFLICT);

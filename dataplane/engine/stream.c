@@ -205,7 +205,7 @@ static bool take(struct mw_lane *lane, struct mw_flow *flow, struct mw_packet *p
 		mw_packet_drop(packet, MW_REASON_OVER_BUDGET);
 		return false;
 	}
-	*kept = mw_reassembly_add(&half->kept, seq, payload, frame->payload_have);
+	*kept = mw_reassembly_add(&half->kept, half->nxt, seq, payload, frame->payload_have);
 	if (*kept == MW_KEPT_REFUSED && lane->config.passive) {
 		/* These octets will not come again: make room by giving the hole up. */
 		flow->gap_patience = MW_GAP_PATIENCE + 1;
@@ -213,7 +213,7 @@ static bool take(struct mw_lane *lane, struct mw_flow *flow, struct mw_packet *p
 		if (flow->content == NULL)
 			return false;
 		mw_reassembly_trim(&half->kept, half->nxt);
-		*kept = mw_reassembly_add(&half->kept, seq, payload, frame->payload_have);
+		*kept = mw_reassembly_add(&half->kept, half->nxt, seq, payload, frame->payload_have);
 		if (*kept == MW_KEPT_REFUSED)
 			mw_content_lose(lane, flow, MW_REASON_MEMORY);
 	}

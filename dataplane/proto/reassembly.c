@@ -104,13 +104,16 @@ static void fill(struct mw_reassembly *r, struct mw_kept *before, uint32_t seq, 
 
 /* Worst case of blocks a segment can take: one a hole it fills (a hole needs two neighbours within the
  * segment), one more at each 2 KiB. */
-static bool fits(const struct mw_reassembly *r, const struct mw_kept *at, uint32_t seq, uint32_t len)
+static bool fits(const struct mw_reassembly *r, const struct mw_kept *at, bool beyond, uint32_t seq,
+		uint32_t len)
 {
 	uint32_t need = len / MW_KEPT_DATA_BYTES + 2;
+	uint32_t flow_spare = beyond ? r->blocks_max / 4u : 0, pool_spare = beyond ? r->pool->blocks / 8 : 0;
 
 	for (const struct mw_kept *k = at; k != NULL && mw_seq_before(k->seq, seq + len); k = k->next)
 		need++;
-	return r->blocks + need <= r->blocks_max && r->pool->blocks - r->pool->used >= need;
+	return r->blocks + need + flow_spare <= r->blocks_max &&
+			r->pool->blocks - r->pool->used >= need + pool_spare;
 }
 
 static bool covered(const struct mw_kept *at, uint32_t seq, uint32_t end)
@@ -123,8 +126,10 @@ static bool covered(const struct mw_kept *at, uint32_t seq, uint32_t end)
 	return !mw_seq_before(seq, end);
 }
 
-enum mw_kept_result mw_reassembly_add(struct mw_reassembly *r, uint32_t seq, uint8_t *data, uint32_t len)
+enum mw_kept_result mw_reassembly_add(struct mw_reassembly *r, uint32_t next, uint32_t seq,
+		uint8_t *data, uint32_t len)
 {
+	bool beyond = mw_seq_before(next, seq);
 	uint32_t end = seq + len;
 	bool conflict = false;
 	struct mw_kept *at;
@@ -139,7 +144,7 @@ enum mw_kept_result mw_reassembly_add(struct mw_reassembly *r, uint32_t seq, uin
 	if (len == 0)
 		return MW_KEPT_OK;
 	at = find(r, seq);
-	if (!covered(at != NULL ? at : r->head, seq, end) && !fits(r, at != NULL ? at : r->head, seq, len))
+	if (!covered(at != NULL ? at : r->head, seq, end) && !fits(r, at != NULL ? at : r->head, beyond, seq, len))
 		return MW_KEPT_REFUSED;
 	while (mw_seq_before(seq, end)) {
 		uint32_t run;
@@ -153,13 +158,13 @@ enum mw_kept_result mw_reassembly_add(struct mw_reassembly *r, uint32_t seq, uin
 				conflict = true;
 			}
 		} else {
-			struct mw_kept *next = at != NULL ? at->next : r->head;
+			struct mw_kept *behind = at != NULL ? at->next : r->head;
 
-			if (next != NULL && next->seq == seq) {
-				at = next;
+			if (behind != NULL && behind->seq == seq) {
+				at = behind;
 				continue;
 			}
-			run = (next != NULL ? mw_seq_min(end, next->seq) : end) - seq;
+			run = (behind != NULL ? mw_seq_min(end, behind->seq) : end) - seq;
 			fill(r, at, seq, data, run);
 			at = find(r, seq);
 		}

@@ -59,8 +59,11 @@ void mw_reassembly_clear(struct mw_reassembly *r);
 /* The first sequence number of interest, before anything is kept. */
 void mw_reassembly_start(struct mw_reassembly *r, uint32_t seq);
 
-/* Keeps `len` octets from sequence number `seq` on, and mends `data` where it differs. */
-enum mw_kept_result mw_reassembly_add(struct mw_reassembly *r, uint32_t seq, uint8_t *data, uint32_t len);
+/* Keeps `len` octets from sequence number `seq` on, and mends `data` where it differs. `next`: the octet
+ * that is waited for. What begins behind it may not use up the last of the budget: otherwise the octets
+ * beyond a gap could keep out the ones that close it. */
+enum mw_kept_result mw_reassembly_add(struct mw_reassembly *r, uint32_t next, uint32_t seq,
+		uint8_t *data, uint32_t len);
 
 /* The kept octets from `seq` on that lie together; empty when the octet at `seq` is not kept. */
 struct mw_span mw_reassembly_at(const struct mw_reassembly *r, uint32_t seq);

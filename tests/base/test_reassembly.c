@@ -47,7 +47,7 @@ static void add_both(struct mw_reassembly *r, struct model *m, uint32_t base, ui
 		}
 		expect[i] = m->octet[at + i];
 	}
-	got = mw_reassembly_add(r, base + at, data, len);
+	got = mw_reassembly_add(r, base + SPACE, base + at, data, len);
 	assert_int_equal(got, conflict ? MW_KEPT_CONFLICT : MW_KEPT_OK);
 	assert_memory_equal(data, expect, len);
 }
@@ -120,7 +120,7 @@ static void reversed_octets_are_cheap(void **state)
 	for (uint32_t i = 0; i < 10000; i++) {
 		uint8_t octet = (uint8_t)(9999 - i);
 
-		assert_int_equal(mw_reassembly_add(&r, 1000 + 9999 - i, &octet, 1), MW_KEPT_OK);
+		assert_int_equal(mw_reassembly_add(&r, 50000, 1000 + 9999 - i, &octet, 1), MW_KEPT_OK);
 	}
 	assert_true(r.blocks <= 10);
 	for (uint32_t i = 0; i < 10000; i++)
@@ -174,6 +174,26 @@ static void unsent_is_never_forgotten(void **state)
 	free(memory);
 }
 
+/* Segments beyond a gap fill the budget; the one that closes the gap is still taken. */
+static void the_gap_can_be_closed(void **state)
+{
+	void *memory = aligned_alloc(64, 64 * MW_KEPT_BLOCK_BYTES);
+	struct mw_pool pool;
+	struct mw_reassembly r;
+	uint32_t refused = 0;
+	uint8_t data[100] = {0};
+
+	mw_pool_init(&pool, memory, MW_KEPT_BLOCK_BYTES, 64);
+	mw_reassembly_init(&r, &pool, 64);
+	mw_reassembly_start(&r, 0);
+	for (uint32_t i = 1; i < 200; i++)
+		refused += mw_reassembly_add(&r, 0, i * 3000, data, 100) == MW_KEPT_REFUSED;
+	assert_true(refused > 100);
+	assert_int_equal(mw_reassembly_add(&r, 0, 0, data, 100), MW_KEPT_OK);
+	mw_reassembly_clear(&r);
+	free(memory);
+}
+
 static void over_budget_is_refused_whole(void **state)
 {
 	void *memory = aligned_alloc(64, 8 * MW_KEPT_BLOCK_BYTES);
@@ -184,17 +204,17 @@ static void over_budget_is_refused_whole(void **state)
 	mw_pool_init(&pool, memory, MW_KEPT_BLOCK_BYTES, 8);
 	mw_reassembly_init(&r, &pool, 8);
 	mw_reassembly_start(&r, 0);
-	assert_int_equal(mw_reassembly_add(&r, 0, data, 40000), MW_KEPT_REFUSED);
+	assert_int_equal(mw_reassembly_add(&r, 50000, 0, data, 40000), MW_KEPT_REFUSED);
 	assert_int_equal(pool.used, 0);
-	assert_int_equal(mw_reassembly_add(&r, 0, data, 8000), MW_KEPT_OK);
-	assert_int_equal(mw_reassembly_add(&r, 20000, data, 8000), MW_KEPT_REFUSED);
+	assert_int_equal(mw_reassembly_add(&r, 50000, 0, data, 8000), MW_KEPT_OK);
+	assert_int_equal(mw_reassembly_add(&r, 50000, 20000, data, 8000), MW_KEPT_REFUSED);
 	assert_int_equal(mw_reassembly_at(&r, 20000).len, 0);
 	mw_reassembly_trim(&r, 8000);
 	assert_int_equal(pool.used, 0);
 	/* Below the trim nothing is kept again. */
-	assert_int_equal(mw_reassembly_add(&r, 4000, data, 100), MW_KEPT_OK);
+	assert_int_equal(mw_reassembly_add(&r, 50000, 4000, data, 100), MW_KEPT_OK);
 	assert_int_equal(pool.used, 0);
-	assert_int_equal(mw_reassembly_add(&r, 7990, data, 20), MW_KEPT_OK);
+	assert_int_equal(mw_reassembly_add(&r, 50000, 7990, data, 20), MW_KEPT_OK);
 	assert_int_equal(mw_reassembly_at(&r, 8000).len, 10);
 	mw_reassembly_clear(&r);
 	free(memory);
@@ -213,6 +233,7 @@ int main(void)
 		cmocka_unit_test_teardown(same_as_model, print_seed),
 		cmocka_unit_test(reversed_octets_are_cheap),
 		cmocka_unit_test_teardown(unsent_is_never_forgotten, print_seed),
+		cmocka_unit_test(the_gap_can_be_closed),
 		cmocka_unit_test(over_budget_is_refused_whole),
 	};
 

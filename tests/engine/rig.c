@@ -1,0 +1,140 @@
+#include "tests/engine/rig.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+#include "dataplane/engine/internal.h"
+#include "dataplane/text/charset.h"
+#include "dataplane/text/tld.h"
+#include "tests/engine/fake_scan.h"
+
+static struct mw_charset_table *charsets;
+static struct mw_tld_table *tlds;
+static struct mw_verdict_record verdict_record;
+
+static void on_transmit(void *ctx, enum mw_port port, const uint8_t *frame, uint32_t len)
+{
+	struct rig *rig = ctx;
+
+	if (rig->net != NULL)
+		net_transmit(rig->net, port, frame, len);
+}
+
+static void on_message(void *ctx, const struct mw_lane_message *m)
+{
+	struct rig *rig = ctx;
+	struct rig_message *out = &rig->message[rig->messages++ % RIG_MESSAGES];
+
+	memset(out, 0, sizeof(*out));
+	out->size = m->facts->size;
+	memcpy(out->sha256, m->facts->sha256, 32);
+	out->complete = m->complete;
+	out->klass = m->klass;
+	out->rcpts = m->envelope->rcpt_count;
+	out->data_reply = m->envelope->data_reply;
+	if (m->envelope->mail_from.len < sizeof(out->mail_from) && m->envelope->mail_from.len > 0)
+		memcpy(out->mail_from, m->envelope->mail_from.data, m->envelope->mail_from.len);
+}
+
+static void on_session(void *ctx, const struct mw_lane_session *s)
+{
+	struct rig *rig = ctx;
+
+	rig->session = *s;
+	rig->sessions++;
+}
+
+static void on_ham(void *ctx, uint32_t customer, uint32_t ham, uint64_t now_ns)
+{
+	((struct rig *)ctx)->ham += ham;
+}
+
+void rig_verdict(struct rig *rig, enum mw_verdict verdict, const char *reply)
+{
+	static struct mw_policy_settings settings;
+	struct mw_customer_record customer = {.index = 0, .id = "K1", .inspection = MW_INSPECTION_CONTENT,
+		.spam_threshold_milli = 2000};
+	struct mw_line_record line = {.customer_index = 0};
+	struct mw_snapshot_input in = {.settings = &settings, .customers = &customer, .customer_count = 1,
+		.lines = &line, .line_count = 1, .verdicts = &verdict_record, .verdict_count = 1,
+		.generation = 2};
+	const struct mw_snapshot *snapshot;
+	size_t size;
+
+	mw_policy_settings_default(&settings);
+	assert_int_equal(mw_prefix_parse("192.0.2.0/24", &line.key.prefix), 0);
+	verdict_record = (struct mw_verdict_record){.customer_index = 0, .verdict = verdict,
+		.generation = 2};
+	snprintf(verdict_record.reply, sizeof(verdict_record.reply), "%s", reply != NULL ? reply : "");
+	size = (mw_snapshot_bytes(&in) + 63) & ~(size_t)63;
+	free(rig->snapshot_memory);
+	rig->snapshot_memory = aligned_alloc(64, size);
+	assert_int_equal(mw_snapshot_build(&in, rig->snapshot_memory, size, &snapshot), 0);
+	mw_lane_set_snapshot(rig->lane, snapshot);
+}
+
+void rig_open(struct rig *rig, const struct rig_options *options)
+{
+	struct mw_lane_sink sink = {.ctx = rig, .transmit = on_transmit, .message = on_message,
+		.session = on_session, .ham = on_ham};
+	size_t size;
+
+	memset(rig, 0, sizeof(*rig));
+	if (charsets == NULL) {
+		assert_int_equal(mw_charset_table_open(&charsets), 0);
+		assert_int_equal(mw_tld_table_open(NULL, &tlds), 0);
+	}
+	mw_port_set_add(&rig->ports, 25);
+	rig->config = (struct mw_lane_config){
+		.key = 0x1122334455667788ull,
+		.smtp_ports = &rig->ports,
+		.flows = 64,
+		.contents = 8,
+		.messages = 16,
+		.kept_blocks = 1024,
+		.record_blocks = 256,
+		.responders = 8,
+		.customers = 1,
+		.scan_budget_ns = options->scan_budget_ns,
+		.spent_ns = fake_stopwatch,
+		.hold_max_ms = options->hold_max_ms != 0 ? options->hold_max_ms : 8000,
+		.passive = options->passive,
+		.judge_checksums = true,
+		.want_hashes = true,
+		.every_client = options->passive,
+		.mtu = 1500,
+		.charsets = charsets,
+		.tlds = tlds,
+	};
+	size = (mw_lane_bytes(&rig->config) + 63) & ~(size_t)63;
+	rig->memory = aligned_alloc(64, size);
+	memset(rig->memory, 0, size);
+	rig->lane = mw_lane_init(rig->memory, &rig->config, &sink);
+	if (!options->passive)
+		rig_verdict(rig, options->verdict, options->reply);
+	assert_true(mw_lane_set_rules(rig->lane, fake_rules(), fake_scratch()));
+}
+
+void rig_assert_empty(const struct rig *rig)
+{
+	assert_int_equal(rig->lane->kept_pool.used, 0);
+	assert_int_equal(rig->lane->envelope_pool.used, 0);
+	assert_int_equal(rig->lane->content_pool.used, 0);
+	assert_int_equal(rig->lane->transfer_pool.used, 0);
+	assert_int_equal(rig->lane->record_pool.used, 0);
+	assert_int_equal(fake_open_scans, 0);
+	for (int i = 0; i < MW_RULES_SLOTS; i++)
+		assert_int_equal(rig->lane->rules[i].users, 0);
+}
+
+void rig_close(struct rig *rig)
+{
+	free(rig->memory);
+	free(rig->snapshot_memory);
+}

@@ -1,0 +1,49 @@
+/* A lane with memory of its own and a sink that remembers: for the tests of this folder. */
+#ifndef MW_TESTS_ENGINE_RIG_H
+#define MW_TESTS_ENGINE_RIG_H
+
+#include "dataplane/engine/lane.h"
+#include "dataplane/verdict/snapshot.h"
+#include "tests/engine/net.h"
+
+#define RIG_MESSAGES 64
+
+struct rig_message {
+	uint64_t size;
+	uint8_t sha256[32];
+	bool complete;
+	enum mw_message_class klass;
+	char mail_from[128];
+	uint32_t rcpts;
+	int data_reply;
+};
+
+struct rig {
+	struct net *net; /* where the lane's own packets go; NULL: nowhere */
+	struct mw_port_set ports;
+	struct mw_lane_config config;
+	struct mw_lane *lane;
+	void *memory;
+	void *snapshot_memory;
+	struct rig_message message[RIG_MESSAGES];
+	uint32_t messages;
+	struct mw_lane_session session;
+	uint32_t sessions;
+	uint64_t ham;
+};
+
+struct rig_options {
+	bool passive;
+	uint32_t scan_budget_ns;
+	uint32_t hold_max_ms; /* 0: the usual 8 s */
+	enum mw_verdict verdict;
+	const char *reply;
+};
+
+void rig_open(struct rig *rig, const struct rig_options *options);
+void rig_verdict(struct rig *rig, enum mw_verdict verdict, const char *reply);
+void rig_close(struct rig *rig);
+/* Everything that was taken from a pool is back, every scan is ended. */
+void rig_assert_empty(const struct rig *rig);
+
+#endif
