@@ -38,7 +38,8 @@ struct mw_env {
 int mw_env_open(struct mw_env *env, const char *state_dir, const char *name, enum mw_env_role role,
 	uint64_t map_bytes, unsigned flags, char *error, size_t error_size);
 void mw_env_close(struct mw_env *env);
-/* Number of the last committed transaction; costs a few ns, opens none. */
+/* Number of the last committed transaction; costs a few ns, opens none. A read begun at once may
+ * still get the one before: note the number of the transaction that was read, never this one. */
 uint64_t mw_env_last_txn(struct mw_env *env);
 /* Part of the map in use, 0..1. Free pages that a living reader still pins count as used. */
 double mw_env_fill(struct mw_env *env);

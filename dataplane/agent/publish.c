@@ -188,7 +188,7 @@ static void say_error(struct mw_publish *pub, uint64_t now_ns, int err)
 
 /* Reads into the draft. 1: something of ours changed; 0: not; negative: error. */
 static int read_policy(struct mw_publish *pub, const struct mw_version *before,
-	struct mw_draft *draft, uint64_t *generation)
+	struct mw_draft *draft, uint64_t *generation, uint64_t *txn)
 {
 	struct mw_policy_txn t;
 	unsigned parts = 0;
@@ -196,6 +196,9 @@ static int read_policy(struct mw_publish *pub, const struct mw_version *before,
 
 	if (err != 0)
 		return err;
+	/* Not the number that was polled: LMDB shows a commit there a moment before a reader gets
+	 * it, and a change that was polled but not read would be missed. */
+	*txn = mdb_txn_id(t.txn.txn);
 	*generation = t.generation;
 	atomic_store_explicit(
 		&pub->stats.events_cursor, mw_policy_cursor(&t), memory_order_relaxed);
@@ -235,7 +238,7 @@ int mw_publish_turn(struct mw_publish *pub, uint64_t now_ns)
 		return 0;
 	mw_draft_begin(&draft, before);
 	if (txn != pub->txn_seen)
-		err = read_policy(pub, before, &draft, &generation);
+		err = read_policy(pub, before, &draft, &generation, &txn);
 	if (err < 0 && err != -ENOMEM)
 		pub->txn_seen = txn; /* the same octets would fail the same way */
 	if (err < 0) {
@@ -280,8 +283,9 @@ int mw_publish_load_first(struct mw_publish *pub, char *error, size_t error_size
 	mw_draft_begin(&draft, NULL);
 	sink = (struct mw_policy_sink){
 		.ctx = &draft, .settings = on_settings, .verdict = on_verdict};
-	pub->txn_seen = mw_env_last_txn(pub->policy->env);
 	err = mw_policy_begin_read(pub->policy, &t);
+	if (err == 0)
+		pub->txn_seen = mdb_txn_id(t.txn.txn);
 	if (err == 0)
 		err = mw_policy_walk(&t, QUICK_PARTS, &sink);
 	atomic_store(&pub->stats.events_cursor, mw_policy_cursor(&t));
