@@ -20,6 +20,7 @@
 
 #include "dataplane/io/eal.h"
 #include "dataplane/io/lanes.h"
+#include "dataplane/io/pool.h"
 #include "dataplane/io/say.h"
 #include "dataplane/verdict/snapshot.h"
 

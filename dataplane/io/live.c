@@ -16,6 +16,7 @@
 #include "dataplane/io/eal.h"
 #include "dataplane/io/key.h"
 #include "dataplane/io/lanes.h"
+#include "dataplane/io/pool.h"
 #include "dataplane/io/rig.h"
 #include "dataplane/io/rules.h"
 #include "dataplane/io/say.h"

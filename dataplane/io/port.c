@@ -21,7 +21,6 @@
 #define TX_DESCRIPTORS	2048
 #define AF_XDP_ATTEMPTS 8
 #define AF_XDP_PAUSE_US 50000
-#define POOL_CACHE	256
 #define ANY_SOCKET	((unsigned)SOCKET_ID_ANY)
 
 /* What port_open hands down to its parts. */
@@ -41,22 +40,6 @@ const char *mw_io_role_name(unsigned role)
 	static const char *const names[MW_IO_ROLES] = {"inside", "outside", "divert"};
 
 	return role < MW_IO_ROLES ? names[role] : "?";
-}
-
-struct rte_mempool *mw_io_pool_make(const struct mw_io_plan *plan, char *error, size_t size)
-{
-	/* Where threads share a CPU one may be put off in the middle of a ring operation; the
-	 * relaxed ring lets the other go on instead of spinning through its time slice. */
-	struct rte_mempool *pool = rte_pktmbuf_pool_create_by_ops("mw_buffers", plan->buffers,
-		POOL_CACHE, 0, (uint16_t)(RTE_PKTMBUF_HEADROOM + plan->buffer_bytes), SOCKET_ID_ANY,
-		plan->shared_cpu ? "ring_mt_rts" : "ring_mp_mc");
-
-	if (!pool)
-		snprintf(error, size,
-			"no memory for %u packet buffers of %u octets (%s): ask for fewer with "
-			"--buffers, or for more memory with --mem",
-			plan->buffers, plan->buffer_bytes, rte_strerror(rte_errno));
-	return pool;
 }
 
 /* Devices whose queues exist whether we ask for them or not: each of them must be polled. */

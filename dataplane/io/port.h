@@ -28,9 +28,6 @@ struct mw_io_port {
 
 const char *mw_io_role_name(unsigned role); /* "inside" "outside" "divert" */
 
-/* The pool all ports receive into. NULL with a sentence in `error`. */
-struct rte_mempool *mw_io_pool_make(const struct mw_io_plan *plan, char *error, size_t size);
-
 /* Opens, configures and starts. 0, or negative errno with a sentence in `error`; warnings that do
  * not hinder go to `log`. */
 int mw_io_port_open(struct mw_io_port *port, uint8_t role, const struct mw_io_options *options,

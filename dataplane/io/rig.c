@@ -145,6 +145,7 @@ int mw_io_rig_make(struct mw_io_rig *rig, const struct mw_io_plan *plan, uint32_
 	for (int role = 0; rc == 0 && role < MW_IO_ROLES; role++) {
 		if (!rig->port[role].started)
 			continue;
+		rig->shared.room = RTE_MIN(rig->shared.room, rig->port[role].room);
 		rc = deal_receive(rig, &rig->port[role], error, size);
 		if (rc == 0)
 			rc = deal_send(rig, &rig->port[role], ring_entries, error, size);

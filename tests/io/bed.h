@@ -7,6 +7,7 @@
 #define MW_TESTS_IO_BED_H
 
 #include "dataplane/io/eal.h"
+#include "dataplane/io/pool.h"
 #include "dataplane/io/rig.h"
 #include "tests/io/fake_lane.h"
 
