@@ -251,5 +251,6 @@ int mw_io_worker_run(void *worker)
 			rest(w);
 	}
 	wind_up(w);
+	w->counters.cpu_ns = mw_clock_of(CLOCK_THREAD_CPUTIME_ID);
 	return 0;
 }

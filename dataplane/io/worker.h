@@ -83,6 +83,7 @@ struct mw_io_counters {
 	uint64_t consumed;	       /* ended in the lane, by its decision */
 	uint64_t ring_full, tx_full, no_buffer, no_port, oversize; /* drops, by reason */
 	uint64_t polls, sleeps;
+	uint64_t cpu_ns; /* of the thread, set when it ends */
 };
 
 struct mw_io_worker {
