@@ -4,6 +4,7 @@
  * take.
  */
 #include "dataplane/message/message_state.h"
+#include "dataplane/text/utf8.h"
 
 #define PARTS_DEFAULT 256
 #define URLS_DEFAULT  256
@@ -21,6 +22,12 @@ size_t mw_message_scratch_bytes(void)
 static size_t charset(
 	void *ctx, struct mw_span name, bool replace, struct mw_span in, uint8_t *out, size_t size)
 {
+	/* ASCII in no charset, which is nearly everything */
+	if (name.len == 0 && in.len <= size && mw_utf8_ascii_prefix(in) == in.len) {
+		if (in.len > 0)
+			memcpy(out, in.data, in.len);
+		return in.len;
+	}
 	return mw_charset_convert(
 		ctx, name, replace ? MW_CHARSET_REPLACE : MW_CHARSET_GUESS, in, out, size, NULL);
 }

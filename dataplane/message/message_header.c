@@ -20,6 +20,9 @@ static struct mw_span *fact_of(struct mw_message_facts *f, struct mw_span name, 
 		{"x-mailer", &f->x_mailer, true},
 	};
 
+	/* most fields are none of them */
+	if (memchr("ftsdmx", name.data[0] | 0x20, 6) == NULL)
+		return NULL;
 	for (size_t i = 0; i < sizeof(facts) / sizeof(facts[0]); i++) {
 		if (mw_span_caseeq(name, facts[i].name)) {
 			*words = facts[i].words;
@@ -51,10 +54,62 @@ static struct mw_span copy_lines(struct mw_message *m, struct mw_span s)
 
 	if (out == NULL)
 		return mw_span_of(NULL, 0);
-	for (size_t i = 0; i < s.len; i++)
-		if (s.data[i] != '\r' || i + 1 == s.len || s.data[i + 1] != '\n')
-			out[len++] = s.data[i];
+	while (s.len > 0) {
+		const uint8_t *lf = memchr(s.data, '\n', s.len);
+		size_t run = lf == NULL ? s.len : (size_t)(lf + 1 - s.data);
+
+		memcpy(out + len, s.data, run);
+		len += run;
+		if (lf != NULL && run > 1 && out[len - 2] == '\r')
+			out[--len - 1] = '\n';
+		s = mw_span_of(s.data + run, s.len - run);
+	}
 	return mw_span_of(out, len);
+}
+
+static uint32_t name_hash(struct mw_span name)
+{
+	uint32_t hash = 2166136261u;
+
+	for (size_t i = 0; i < name.len; i++)
+		hash = (hash ^ (name.data[i] | 0x20u)) * 16777619u;
+	return hash;
+}
+
+static struct mw_message_field *find(const struct mw_message *m, struct mw_span name, uint32_t hash)
+{
+	struct mw_message_field *f = m->names[hash % MW_MESSAGE_BUCKETS];
+
+	while (f != NULL && (f->hash != hash || f->name.len != name.len ||
+				    strncasecmp((const char *)f->name.data, (const char *)name.data,
+					    name.len) != 0))
+		f = f->bucket;
+	return f;
+}
+
+const struct mw_message_field *mw_message_field_named(
+	const struct mw_message *m, struct mw_span name)
+{
+	return find(m, name, name_hash(name));
+}
+
+/* Puts a field where its name is found: a header of many fields must not cost its square. */
+static void enter(struct mw_message *m, struct mw_message_field *field)
+{
+	struct mw_message_field *first, **bucket;
+
+	field->hash = name_hash(field->name);
+	first = find(m, field->name, field->hash);
+	if (first != NULL) {
+		first->same_last->same = field;
+		first->same_last = field;
+		return;
+	}
+	bucket = &m->names[field->hash % MW_MESSAGE_BUCKETS];
+	field->first = true;
+	field->same_last = field;
+	field->bucket = *bucket;
+	*bucket = field;
 }
 
 static void keep_field(struct mw_message *m, struct mw_span raw)
@@ -76,7 +131,8 @@ static void keep_field(struct mw_message *m, struct mw_span raw)
 	*field = (struct mw_message_field){.field = copy_lines(m, raw)};
 	if (field->field.data == NULL || !mw_header_split(field->field, &field->name, &field->raw))
 		return;
-	field->hash = mw_message_name_hash(field->name);
+	enter(m, field);
+	field->words = mw_message_has_words(field->name);
 	m->field_octets += (uint32_t)raw.len + 1;
 	m->field_count++;
 	if (m->field_last == NULL)
@@ -111,9 +167,9 @@ void mw_message_header_end(struct mw_message *m)
 	mw_message_header_records(m);
 	if (!m->rendering)
 		return;
-	for (field = m->fields; field != NULL && subject.data == NULL; field = field->next)
-		if (mw_span_caseeq(field->name, "subject"))
-			subject = mw_message_field_decode(
-				m, field, m->scratch->value, sizeof(m->scratch->value));
+	field = mw_message_field_named(m, mw_span_str("Subject"));
+	if (field != NULL)
+		subject = mw_message_field_decode(
+			m, field, m->scratch->value, sizeof(m->scratch->value));
 	mw_render_subject(&m->render, subject);
 }

@@ -30,11 +30,13 @@ static bool any_of(struct mw_span name, const char *const *names, size_t count)
 }
 
 /* Fields whose syntax has no encoded words (Mail::SpamAssassin::Message::Node::_decode_header). */
-static bool has_words(struct mw_span name)
+bool mw_message_has_words(struct mw_span name)
 {
 	static const char *const none[] = {"received", "message-id", "resent-message-id", "date",
 		"resent-date", "mime-version", "references", "in-reply-to"};
 
+	if (memchr("rmdil", name.data[0] | 0x20, 5) == NULL)
+		return true;
 	if (name.len >= 5 && strncasecmp((const char *)name.data, "list-", 5) == 0)
 		return false;
 	return !any_of(name, none, sizeof(none) / sizeof(none[0]));
@@ -48,7 +50,7 @@ struct mw_span mw_message_field_decode(
 		mw_header_unfold(field->raw, MW_UNFOLD_BLANK, s->unfolded, sizeof(s->unfolded));
 	struct mw_span in = mw_span_of(s->unfolded, len);
 
-	if (has_words(field->name))
+	if (field->words)
 		len = mw_header_decode(in, &s->guess, out, size);
 	else
 		len = s->guess.charset(
@@ -69,23 +71,13 @@ static struct builder value_builder(struct mw_message *m)
 	return (struct builder){.out = m->scratch->all, .size = MW_RECORD_HEADER_MAX};
 }
 
-static bool same_name(const struct mw_message_field *f, struct mw_span name, uint32_t hash)
+/* The decoded values of a field and all that follow of its name, each closed by LF. */
+static void add_decoded(struct mw_message *m, struct builder *b, const struct mw_message_field *f)
 {
-	return f->hash == hash && f->name.len == name.len &&
-	       strncasecmp((const char *)f->name.data, (const char *)name.data, name.len) == 0;
-}
+	for (; f != NULL; f = f->same) {
+		struct mw_span value =
+			mw_message_field_decode(m, f, m->scratch->value, sizeof(m->scratch->value));
 
-/* The decoded values of every field of that name, each closed by LF. */
-static void add_decoded(struct mw_message *m, struct builder *b, struct mw_span name)
-{
-	const uint32_t hash = mw_message_name_hash(name);
-
-	for (const struct mw_message_field *f = m->fields; f != NULL; f = f->next) {
-		struct mw_span value;
-
-		if (!same_name(f, name, hash))
-			continue;
-		value = mw_message_field_decode(m, f, m->scratch->value, sizeof(m->scratch->value));
 		if (value.len > MW_RECORD_HEADER_MAX - 1)
 			value.len = MW_RECORD_HEADER_MAX - 1;
 		add(b, value.data, value.len);
@@ -93,14 +85,9 @@ static void add_decoded(struct mw_message *m, struct builder *b, struct mw_span 
 	}
 }
 
-static void add_raw(struct mw_message *m, struct builder *b, struct mw_span name)
+static void add_raw(struct builder *b, const struct mw_message_field *f)
 {
-	const uint32_t hash = mw_message_name_hash(name);
-
-	for (struct mw_message_field *f = m->fields; f != NULL; f = f->next) {
-		if (!same_name(f, name, hash))
-			continue;
-		f->done = true;
+	for (; f != NULL; f = f->same) {
 		add(b, f->raw.data, f->raw.len);
 		add(b, "\n", 1);
 	}
@@ -115,12 +102,12 @@ static void address_record(struct mw_message *m, const char *const *names, size_
 	bool any_field = false;
 
 	for (size_t i = 0; i < count; i++) {
-		for (const struct mw_message_field *f = m->fields; f != NULL; f = f->next) {
+		const struct mw_message_field *f = mw_message_field_named(m, mw_span_str(names[i]));
+
+		for (; f != NULL; f = f->same) {
 			struct mw_span rest, in;
 			struct mw_address address;
 
-			if (!mw_span_caseeq(f->name, names[i]))
-				continue;
 			any_field = true;
 			rest = mw_span_of(s->unfolded, mw_header_unfold(f->raw, MW_UNFOLD_BLANK,
 							       s->unfolded, sizeof(s->unfolded)));
@@ -177,7 +164,7 @@ static void joined_record(
 	struct builder b = value_builder(m);
 
 	for (size_t i = 0; i < count; i++)
-		add_decoded(m, &b, mw_span_str(from[i]));
+		add_decoded(m, &b, mw_message_field_named(m, mw_span_str(from[i])));
 	if (b.len > 0)
 		header_record(m, MW_RECORD_HEADER, mw_span_str(name), &b);
 }
@@ -216,18 +203,20 @@ void mw_message_header_records(struct mw_message *m)
 	const bool decoded = mw_message_wants(m, MW_MESSAGE_WANT(MW_RECORD_HEADER));
 	const bool raw = mw_message_wants(m, MW_MESSAGE_WANT(MW_RECORD_HEADER_RAW));
 
-	for (struct mw_message_field *f = m->fields; (decoded || raw) && f != NULL; f = f->next) {
+	for (const struct mw_message_field *f = m->fields; (decoded || raw) && f != NULL;
+		f = f->next) {
 		struct builder b = value_builder(m);
 
-		if (f->done)
+		if (!f->first)
 			continue;
-		add_raw(m, &b, f->name);
-		if (raw)
+		if (raw) {
+			add_raw(&b, f);
 			header_record(m, MW_RECORD_HEADER_RAW, f->name, &b);
+		}
 		if (!decoded)
 			continue;
 		b.len = 0;
-		add_decoded(m, &b, f->name);
+		add_decoded(m, &b, f);
 		header_record(m, MW_RECORD_HEADER, f->name, &b);
 	}
 	if (decoded) {

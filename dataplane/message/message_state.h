@@ -15,6 +15,7 @@
 #include "dataplane/text/rawchunk.h"
 #include "dataplane/text/render.h"
 
+#define MW_MESSAGE_BUCKETS	64
 #define MW_MESSAGE_FIELDS_MAX	512   /* header fields kept for records */
 #define MW_MESSAGE_PIECE	16384 /* octets decoded at a time */
 #define MW_MESSAGE_PREAMBLE_MAX 16384 /* of a multipart without parts, kept in case it is text */
@@ -37,11 +38,15 @@ struct mw_message_scratch {
 /* A field of the top header, as it stands, in the arena. */
 struct mw_message_field {
 	struct mw_message_field *next;
+	struct mw_message_field *same;	    /* the next field of this name */
+	struct mw_message_field *same_last; /* of the first of a name: the last one */
+	struct mw_message_field *bucket;    /* of the first of a name: the next name */
 	struct mw_span name;
 	struct mw_span raw;   /* value behind the colon, LF line ends */
 	struct mw_span field; /* all of it */
 	uint32_t hash;	      /* of the name, without case */
-	bool done;	      /* a record of this name was made */
+	bool words;	      /* encoded words are decoded in it */
+	bool first;	      /* of its name */
 };
 
 /*
@@ -78,6 +83,7 @@ struct mw_message {
 	bool full_cr;	/* FULL: a CR that may be half of a line end is held back */
 
 	struct mw_message_field *fields, *field_last;
+	struct mw_message_field *names[MW_MESSAGE_BUCKETS]; /* first fields of a name, by hash */
 	uint32_t field_count;
 	uint32_t field_octets;
 
@@ -107,17 +113,6 @@ static inline bool mw_message_wants(const struct mw_message *m, uint32_t bits)
 	return (m->want & bits) != 0;
 }
 
-/* Field names compared without case; the hash keeps a header of many fields from costing its
- * square. */
-static inline uint32_t mw_message_name_hash(struct mw_span name)
-{
-	uint32_t hash = 2166136261u;
-
-	for (size_t i = 0; i < name.len; i++)
-		hash = (hash ^ (name.data[i] | 0x20u)) * 16777619u;
-	return hash;
-}
-
 /* A copy in the arena, cut (at a character) to what one block holds; sets `truncated` for a cut. */
 struct mw_span mw_message_keep(struct mw_message *m, struct mw_span s);
 void mw_message_emit(struct mw_message *m, const struct mw_record *record);
@@ -127,6 +122,11 @@ void mw_message_header_field(struct mw_message *m, struct mw_span field);
 void mw_message_header_end(struct mw_message *m);
 /* message_record.c: its records */
 void mw_message_header_records(struct mw_message *m);
+/* The first field of that name, or NULL; the others hang on it. */
+const struct mw_message_field *mw_message_field_named(
+	const struct mw_message *m, struct mw_span name);
+/* Does the syntax of a field of that name have encoded words? */
+bool mw_message_has_words(struct mw_span name);
 /* Unfolded, decoded, guessed at where it is no UTF-8: what header rules see. */
 struct mw_span mw_message_field_decode(
 	struct mw_message *m, const struct mw_message_field *field, uint8_t *out, size_t size);

@@ -72,6 +72,8 @@ static void field_end(struct mw_mime *m)
 	if (!mw_header_split(field, &name, &value))
 		return;
 	m->sink->field(m->sink->ctx, field, m->depth == 1);
+	if ((name.data[0] | 0x20) != 'c')
+		return;
 	if (!m->entity_typed && mw_span_caseeq(name, "content-type")) {
 		m->entity_typed = true;
 		content_type(m, value);

@@ -1,6 +1,7 @@
 /*
- * mailweir-replay: the live lanes over a capture, on a rim of their own: libpcap in, JSON Lines out, the
- * capture's time is now. It judges and reports, and carries nothing out. No privileges, no devices.
+ * mailweir-replay: the live lanes over a capture, on a rim of their own: libpcap in, JSON Lines
+ * out, the capture's time is now. It judges and reports, and carries nothing out. No privileges, no
+ * devices.
  */
 #include <errno.h>
 #include <getopt.h>
@@ -19,7 +20,7 @@
 #include "dataplane/text/charset.h"
 #include "dataplane/text/tld.h"
 
-#define MESSAGES 4096
+#define MESSAGES   4096
 #define POLL_EVERY 64
 
 struct replay {
@@ -112,13 +113,15 @@ static int options(struct replay *r, int argc, char **argv)
 		}
 	}
 	if (ports_parse(&r->ports, ports) != 0) {
-		fprintf(stderr, "mailweir-replay: --ports %s: numbers from 1 to 65535, separated by commas\n",
-				ports);
+		fprintf(stderr,
+			"mailweir-replay: --ports %s: numbers from 1 to 65535, separated by "
+			"commas\n",
+			ports);
 		return 3;
 	}
 	if (optind + 1 != argc) {
 		fprintf(stderr, "mailweir-replay: %s\n%s",
-				optind == argc ? "no capture is named" : "one capture at a time", usage);
+			optind == argc ? "no capture is named" : "one capture at a time", usage);
 		return 3;
 	}
 	r->capture_path = argv[optind];
@@ -198,15 +201,17 @@ static int make_lane(struct replay *r, char *error, size_t size)
 	if (rc == 0)
 		rc = mw_tld_table_open(NULL, &tlds);
 	if (rc != 0) {
-		snprintf(error, size, "charsets or the list of top-level domains (package publicsuffix) "
-				"cannot be read: %s", strerror(-rc));
+		snprintf(error, size,
+			"charsets or the list of top-level domains (package publicsuffix) "
+			"cannot be read: %s",
+			strerror(-rc));
 		return -1;
 	}
 	r->config.charsets = charsets;
 	r->config.tlds = tlds;
 	/* Touched only as it fills: a small capture takes little of it. */
 	memory = mmap(NULL, mw_lane_bytes(&r->config), PROT_READ | PROT_WRITE,
-			MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+		MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	if (memory == MAP_FAILED) {
 		snprintf(error, size, "no memory for the lane: %s", strerror(errno));
 		return -1;
@@ -215,7 +220,8 @@ static int make_lane(struct replay *r, char *error, size_t size)
 	if (r->policy.snapshot != NULL)
 		mw_lane_set_snapshot(r->lane, r->policy.snapshot);
 	if (r->rules != NULL && !mw_lane_set_rules(r->lane, r->rules, r->scratch)) {
-		snprintf(error, size, "%s: too many rules for the memory of one message", r->ruleset_path);
+		snprintf(error, size, "%s: too many rules for the memory of one message",
+			r->ruleset_path);
 		return -1;
 	}
 	return 0;
@@ -265,11 +271,12 @@ int main(int argc, char **argv)
 	r.output.redact = r.redact;
 	if (getrandom(&r.output.redact_key, sizeof(r.output.redact_key), 0) < 0)
 		return 1;
-	r.config.key = 0x6d61696c77656972ull; /* a replay is repeatable: nobody aims at its buckets */
+	r.config.key =
+		0x6d61696c77656972ull; /* a replay is repeatable: nobody aims at its buckets */
 	capture = mw_capture_open(r.capture_path, error, sizeof(error));
 	if (capture == NULL || load_policy(&r, error, sizeof(error)) != 0 ||
-			load_rules(&r, error, sizeof(error)) != 0 ||
-			make_lane(&r, error, sizeof(error)) != 0) {
+		load_rules(&r, error, sizeof(error)) != 0 ||
+		make_lane(&r, error, sizeof(error)) != 0) {
 		fprintf(stderr, "mailweir-replay: %s\n", error);
 		return 1;
 	}
