@@ -1,0 +1,109 @@
+/* What holds when a file says nothing, and what is derived from settings for others. */
+#include "controlplane/input/settings.h"
+
+#include <stdio.h>
+
+#include "controlplane/input/settings_class.h"
+
+struct mw_class_policy *mw_settings_add_class(struct mw_settings *s, const char *name)
+{
+	struct mw_class_policy *c = &s->classes[s->class_count++];
+
+	memset(c, 0, sizeof(*c));
+	snprintf(c->name, sizeof(c->name), "%s", name);
+	c->inspection = s->inspection_default;
+	c->spam_threshold_milli = 2000;
+	mw_ticket_policy_default(&c->ticket);
+	mw_detect_policy_default(&c->detect);
+	snprintf(c->ticket.class_name, sizeof(c->ticket.class_name), "%s", name);
+	return c;
+}
+
+void mw_settings_default(struct mw_settings *out)
+{
+	static const struct {
+		const char *name;
+		uint32_t deadline_s;
+	} classes[] = {{"fope", 3600}, {"business", 3 * 3600}, {"hosting", 24 * 3600},
+		{"consumer", 72 * 3600}};
+
+	memset(out, 0, sizeof(*out));
+	out->inspection_default = MW_INSPECTION_NONE;
+	snprintf(out->default_class, sizeof(out->default_class), "business");
+	snprintf(out->desk.name, sizeof(out->desk.name), "Abuse desk");
+	snprintf(out->mail.relay.host, sizeof(out->mail.relay.host), "127.0.0.1");
+	out->mail.relay.port = 25;
+	snprintf(out->mail.relay.helo, sizeof(out->mail.relay.helo), "mailweir.invalid");
+	out->mail.relay.connect_s = 10;
+	out->mail.relay.total_s = 60;
+	snprintf(out->mail.from_name, sizeof(out->mail.from_name), "Abuse desk");
+	snprintf(out->metrics.address, sizeof(out->metrics.address), "127.0.0.1");
+	out->metrics.port = 9925;
+	out->smtp.ports[0] = 25;
+	out->smtp.port_count = 1;
+	out->smtp.refuse_worm = true;
+	out->smtp.scan_budget_us = 50;
+	out->smtp.hold_max_ms = 5000;
+	snprintf(out->smtp.banner_name, sizeof(out->smtp.banner_name), "mailweir.invalid");
+	snprintf(out->smtp.reject_reply, sizeof(out->smtp.reject_reply),
+		"outbound mail is refused, ticket %%t, please call %%p or write to %%e");
+	out->store.policy_mib = 1024;
+	out->store.events_mib = 1024;
+	out->store.cases_mib = 1024;
+	out->retention.evidence_days = 90;
+	out->retention.evidence_per_ticket = 1000;
+	for (size_t i = 0; i < sizeof(classes) / sizeof(classes[0]); i++) {
+		struct mw_class_policy *c = mw_settings_add_class(out, classes[i].name);
+
+		c->ticket.deadline_s = classes[i].deadline_s;
+		mw_settings_derive(c, true, true);
+	}
+}
+
+const struct mw_class_policy *mw_settings_class(
+	const struct mw_settings *settings, const char *name)
+{
+	for (uint8_t i = 0; i < settings->class_count; i++)
+		if (strcmp(settings->classes[i].name, name) == 0)
+			return &settings->classes[i];
+	return NULL;
+}
+
+void mw_settings_to_policy(const struct mw_settings *s, struct mw_policy_settings *out)
+{
+	const struct mw_class_policy *c = mw_settings_class(s, s->default_class);
+
+	memset(out, 0, sizeof(*out));
+	memcpy(out->smtp_ports, s->smtp.ports, sizeof(out->smtp_ports));
+	out->smtp_port_count = s->smtp.port_count;
+	out->refuse_worm = s->smtp.refuse_worm;
+	out->refuse_spam = s->smtp.refuse_spam;
+	out->scan_budget_us = s->smtp.scan_budget_us;
+	out->hold_max_ms = s->smtp.hold_max_ms;
+	out->default_threshold_milli = c != NULL ? c->spam_threshold_milli : 2000;
+	snprintf(out->banner_name, sizeof(out->banner_name), "%s", s->smtp.banner_name);
+}
+
+void mw_settings_reject_reply(
+	const struct mw_settings *s, const char *ticket, char out[MW_REPLY_TEXT_MAX])
+{
+	size_t used = 0;
+
+	for (const char *p = s->smtp.reject_reply; *p != '\0'; p++) {
+		const char one[2] = {*p, '\0'}, *piece = one;
+
+		if (*p == '%') {
+			p++;
+			piece = *p == 't'   ? ticket
+				: *p == 'p' ? s->desk.phone
+				: *p == 'e' ? s->desk.email
+				: *p == 'n' ? s->desk.name
+					    : "%";
+		}
+		for (; *piece != '\0' && used + 1 < MW_REPLY_TEXT_MAX; piece++)
+			out[used++] = *piece >= 0x20 && *piece < 0x7f ? *piece : '?';
+		if (*p == '\0')
+			break;
+	}
+	out[used] = '\0';
+}

@@ -1,0 +1,22 @@
+/* Inside of the settings: what settings.c asks of settings_class.c. */
+#ifndef MW_CONTROLPLANE_INPUT_SETTINGS_CLASS_H
+#define MW_CONTROLPLANE_INPUT_SETTINGS_CLASS_H
+
+#include "controlplane/input/settings.h"
+#include "controlplane/input/yaml_map.h"
+
+int mw_settings_take_detect(
+	struct mw_yaml *y, yaml_node_t *node, const char *key, struct mw_detect_policy *out);
+int mw_settings_take_inspection(struct mw_yaml *y, yaml_node_t *node, const struct mw_yaml_key *key,
+	enum mw_inspection *out);
+/* Reads the keys of class out->name over what `out` holds. A new class must name its deadline. */
+int mw_settings_take_class(
+	struct mw_yaml *y, yaml_node_t *node, struct mw_class_policy *out, bool is_new);
+/* What follows from the deadline unless it is named: a third for a reopened case, four times as
+ * cap. */
+void mw_settings_derive(struct mw_class_policy *out, bool reopen, bool cap);
+
+/* A new class with every default; the caller has seen that there is room. */
+struct mw_class_policy *mw_settings_add_class(struct mw_settings *s, const char *name);
+
+#endif

@@ -1,0 +1,162 @@
+/* The settings file: defaults, every kind of error with its line and key, the example file. */
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "controlplane/input/settings.h"
+
+#define I "inspection_default: content\n"
+
+static void errors_name_line_and_key(void **state)
+{
+	static const struct {
+		const char *text, *error;
+	} cases[] = {
+		{"", "f:1: the file is empty"},
+		{"- a\n", "f:1: : keys and values"},
+		{"a: [\n", "f:2:"},
+		{"state_dir: /x\n", "f:1: inspection_default: must be named"},
+		{"inspection_default: all\n", "f:1: inspection_default: \"all\""},
+		{I "nonsense: 1\n", "f:2: nonsense: unknown key"},
+		{I "mail:\n  relay_hots: a\n", "f:3: mail.relay_hots: unknown key"},
+		{I "mail:\n  relay_port: 25\n  relay_port: 26\n",
+			"f:4: mail.relay_port: stands twice"},
+		{I "mail:\n  relay_port: 70000\n", "f:3: mail.relay_port: 70000 is out of range"},
+		{I "mail:\n  relay_port: \"25\"\n", "f:3: mail.relay_port: \"25\" is no number"},
+		{I "mail:\n  relay_port: 2.5\n", "f:3: mail.relay_port: 2.5 is no whole number"},
+		{I "mail:\n  relay_port: 0x19\n", "f:3: mail.relay_port:"},
+		{I "mail:\n  relay_port: nan\n", "f:3: mail.relay_port:"},
+		{I "mail:\n  relay_host: \"a b\"\n", "f:3: mail.relay_host:"},
+		{I "mail:\n  from: nobody\n", "f:3: mail.from: \"nobody\" is no mail address"},
+		{I "mail: 5\n", "f:2: mail.: keys and values"},
+		{I "desk:\n  name:\n", "f:3: desk.name: no value"},
+		{I "desk:\n  name: [a]\n", "f:3: desk.name: a single value"},
+		{I "desk:\n  name: \"a\\x1bb\"\n", "f:3: desk.name: control characters"},
+		{I "metrics:\n  address: localhost\n",
+			"f:3: metrics.address: \"localhost\" is no address"},
+		{I "smtp:\n  ports: 25\n", "f:3: smtp.ports: a list"},
+		{I "smtp:\n  ports: []\n", "f:3: smtp.ports: at least one"},
+		{I "smtp:\n  ports: [25, x]\n", "f:3: smtp.ports: \"x\" is no port"},
+		{I "smtp:\n  ports: [25,\n    25]\n", "f:4: smtp.ports: port 25 stands twice"},
+		{I "smtp:\n  refuse_worm: yes\n", "f:3: smtp.refuse_worm: \"yes\" is neither"},
+		{I "smtp:\n  reject_reply: call us\n", "f:3: smtp.reject_reply: it must hold %t"},
+		{I "smtp:\n  reject_reply: \"%t %x\"\n", "f:3: smtp.reject_reply: after %"},
+		{I "smtp:\n  reject_reply: \"%t \xc3\xa4\"\n",
+			"f:3: smtp.reject_reply: only printable"},
+		{I "default_class: gold\n", "f:2: default_class: there is no class \"gold\""},
+		{I "detect:\n  theta0: 0.6\n", "f:3: detect.theta0: 0.6 is out of range"},
+		{I "detect:\n  theta0: 0.4\n  theta1: 0.3\n", "f:3: detect: theta0 and theta0_max"},
+		{I "detect:\n  considerable_spam: 65\n", "f:3: detect.considerable_spam:"},
+		{I "classes:\n  gold:\n    grace: 5m\n", "f:4: classes.gold: a class of one's own"},
+		{I "classes:\n  business:\n    deadline: 3 hours\n",
+			"f:4: classes.business.deadline: \"3 hours\" is no time"},
+		{I "classes:\n  business:\n    deadline: 2h\n    hard_cap: 1h\n",
+			"f:4: classes.business: hard_cap lies before"},
+		{I "classes:\n  business:\n    interim_verdict: divert\n",
+			"f:4: classes.business.interim_verdict: divert is not in this version"},
+		{I "classes:\n  business:\n    interim_verdict: reject\n",
+			"f:4: classes.business.interim_verdict: reject would stop"},
+		{I "classes:\n  business:\n    call_hours: 8-18\n",
+			"f:4: classes.business.call_hours:"},
+		{I "classes:\n  business:\n    reply_pause: 16m\n",
+			"f:4: classes.business.reply_pause:"},
+		{I "classes:\n  business: {}\n  business: {}\n",
+			"f:4: classes.business: stands twice"},
+		{I "classes:\n  business:\n    detect:\n      alpha: 2\n",
+			"f:5: classes.business.detect.alpha: 2 is out of range"},
+		{I "rules: /a\n", "f:2: rules: a list"},
+		{I "rules:\n  - \"\"\n", "f:3: rules: a path has"},
+	};
+	char error[MW_SETTINGS_ERROR_MAX];
+	static struct mw_settings s;
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		int rc = mw_settings_parse("f", cases[i].text, strlen(cases[i].text), &s, error);
+
+		if (rc != -EINVAL || strncmp(error, cases[i].error, strlen(cases[i].error)) != 0)
+			fail_msg("case %zu: rc %d, \"%s\", wanted \"%s\"", i, rc, error,
+				cases[i].error);
+	}
+	assert_int_equal(s.class_count, 0); /* nothing was taken from any of them */
+	assert_int_equal(mw_settings_load("/nonexistent/x.yaml", &s, error), -ENOENT);
+	assert_non_null(strstr(error, "/nonexistent/x.yaml"));
+}
+
+static void defaults_and_values(void **state)
+{
+	static const char text[] =
+		"inspection_default: metadata\n"
+		"spam_threshold: 3.5\n"
+		"detect: {considerable_spam: 10, theta0: 0.04}\n"
+		"mail: {from: abuse@isp.example, relay_port: 2525}\n"
+		"desk: {name: Desk, phone: \"+49 1\", email: desk@isp.example}\n"
+		"smtp: {ports: [25, 2525]}\n"
+		"default_class: demo\n"
+		"classes:\n"
+		"  demo: {deadline: 20s, inspection: content-sample, detect: {theta1: 0.6}}\n"
+		"  consumer: {grace: 10m, utc_offset: -90, call_hours: 08:30-18:00, critical: "
+		"true}\n";
+	char error[MW_SETTINGS_ERROR_MAX], reply[MW_REPLY_TEXT_MAX];
+	static struct mw_settings s;
+	struct mw_policy_settings policy;
+	const struct mw_class_policy *c;
+
+	assert_int_equal(mw_settings_parse("f", text, sizeof(text) - 1, &s, error), 0);
+	c = mw_settings_class(&s, "demo");
+	assert_int_equal(c->ticket.deadline_s, 20);
+	assert_int_equal(c->ticket.hard_cap_s, 80);
+	assert_int_equal(c->ticket.reopen_deadline_s, 6);
+	assert_int_equal(c->inspection, MW_INSPECTION_CONTENT_SAMPLE);
+	assert_int_equal(c->spam_threshold_milli, 3500);
+	assert_int_equal(c->detect.considerable_spam, 10);
+	assert_true(c->detect.theta1 > 0.59 && c->detect.theta0 < 0.041);
+	assert_string_equal(c->ticket.class_name, "demo");
+	c = mw_settings_class(&s, "consumer");
+	assert_int_equal(c->ticket.deadline_s, 72 * 3600);
+	assert_int_equal(c->ticket.grace_s, 600);
+	assert_int_equal(c->ticket.utc_offset_min, -90);
+	assert_int_equal(c->ticket.call_from_min, 510);
+	assert_true(c->ticket.critical);
+	assert_int_equal(c->inspection, MW_INSPECTION_METADATA);
+	assert_int_equal(mw_settings_class(&s, "fope")->ticket.deadline_s, 3600);
+	assert_int_equal(mw_settings_class(&s, "business")->ticket.deadline_s, 3 * 3600);
+	assert_int_equal(mw_settings_class(&s, "hosting")->ticket.deadline_s, 24 * 3600);
+	assert_null(mw_settings_class(&s, "gold"));
+	assert_string_equal(s.mail.message_id_domain, "isp.example");
+	assert_int_equal(s.metrics.port, 9925);
+	mw_settings_to_policy(&s, &policy);
+	assert_int_equal(policy.smtp_port_count, 2);
+	assert_int_equal(policy.default_threshold_milli, 3500);
+	assert_true(policy.refuse_worm);
+	assert_false(policy.refuse_spam);
+	mw_settings_reject_reply(&s, "MW-2026-000123", reply);
+	assert_string_equal(reply, "outbound mail is refused, ticket MW-2026-000123, please call "
+				   "+49 1 or write to desk@isp.example");
+}
+
+static void the_example_is_valid(void **state)
+{
+	char error[MW_SETTINGS_ERROR_MAX];
+	static struct mw_settings s;
+	int rc = mw_settings_load(MW_SOURCE_ROOT "/docs/mailweir.example.yaml", &s, error);
+
+	if (rc != 0)
+		fail_msg("%s", error);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(errors_name_line_and_key),
+		cmocka_unit_test(defaults_and_values),
+		cmocka_unit_test(the_example_is_valid),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
