@@ -119,12 +119,14 @@ static int open_lmdb(struct mw_env *env, uint64_t map_bytes, unsigned flags)
 	return 0;
 }
 
-static void say(char *error, size_t error_size, const char *path, int err)
+static void say(char *error, size_t error_size, const struct mw_env *env, int err)
 {
+	const char *path = env->path;
+
 	if (err == -EBUSY)
 		snprintf(error, error_size,
 			"%s is in use by another writing process; stop that one first", path);
-	else if (err == -ENOENT)
+	else if (err == -ENOENT && env->role == MW_ENV_READER)
 		snprintf(error, error_size, "%s does not exist yet: its writer has not run", path);
 	else
 		snprintf(error, error_size, "cannot open %s: %s", path, strerror(-err));
@@ -153,7 +155,7 @@ int mw_env_open(struct mw_env *env, const char *state_dir, const char *name, enu
 		if (env->lock_fd >= 0)
 			close(env->lock_fd);
 		env->lock_fd = -1;
-		say(error, error_size, env->path, err);
+		say(error, error_size, env, err);
 		return err;
 	}
 	pthread_rwlock_init(&env->resize, NULL);

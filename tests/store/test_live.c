@@ -15,6 +15,11 @@
 #include "common/base/log.h"
 #include "dataplane/agent/agent.h"
 
+#if defined(__has_feature) /* clang's way of saying it */
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+#define __SANITIZE_ADDRESS__
+#endif
+#endif
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 enum { CUSTOMERS = 100000 };
 #else

@@ -87,7 +87,7 @@ static void test_against_queue(void **state)
 			uint64_t at = mw_event_ring_tail(ring);
 			struct mw_span record;
 			uint32_t take = rng_below(&rng, 4);
-			uint32_t n;
+			uint32_t n = 0;
 
 			while (take-- > 0 && mw_event_ring_next(ring, &at, &record)) {
 				assert_true(intact(record, &n));
@@ -129,7 +129,7 @@ static void test_two_threads(void **state)
 	while (received + mw_event_ring_dropped(ring) < THREADED) {
 		uint64_t at = mw_event_ring_tail(ring);
 		struct mw_span record;
-		uint32_t n;
+		uint32_t n = 0;
 
 		while (mw_event_ring_next(ring, &at, &record)) {
 			assert_true(intact(record, &n));
