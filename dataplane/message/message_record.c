@@ -147,6 +147,7 @@ static void address_records(struct mw_message *m)
 		{{"Reply-To"}, 1, "Reply-To:addr", "Reply-To:name"},
 		{{"Sender"}, 1, "Sender:addr", "Sender:name"},
 		{{"Return-Path"}, 1, "Return-Path:addr", "Return-Path:name"},
+		{{"X-Envelope-From"}, 1, "X-Envelope-From:addr", "X-Envelope-From:name"},
 		{{"Errors-To"}, 1, "Errors-To:addr", "Errors-To:name"},
 		{{"Resent-From"}, 1, "Resent-From:addr", "Resent-From:name"},
 		{{"Resent-To"}, 1, "Resent-To:addr", "Resent-To:name"},
