@@ -1,4 +1,4 @@
-/* The quick half: verdicts and settings, the swap of snapshots, and what lanes call. */
+/* The quick half: verdicts and settings, and the swap of snapshots. */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -7,8 +7,6 @@
 #include "common/base/log.h"
 #include "common/base/time.h"
 #include "dataplane/agent/publish_internal.h"
-
-#define OFFLINE UINT64_MAX
 
 uint64_t mw_publish_clock_ns(void)
 {
@@ -53,8 +51,8 @@ int mw_publish_new(
 	pub->retired_end = &pub->retired;
 	pthread_mutex_init(&pub->rules_lock, NULL);
 	for (uint16_t i = 0; i < MW_PUBLISH_LANES_MAX; i++) {
-		atomic_init(&pub->lane[i].seen, OFFLINE);
-		atomic_init(&pub->lane[i].rules_oldest, OFFLINE);
+		atomic_init(&pub->lane[i].seen, MW_LANE_OFFLINE);
+		atomic_init(&pub->lane[i].rules_oldest, MW_LANE_OFFLINE);
 	}
 	*out = pub;
 	return 0;
@@ -113,7 +111,7 @@ static void want_rules(struct mw_publish *pub, const struct mw_policy_settings *
 
 static uint64_t oldest_seen(const struct mw_publish *pub, uint16_t *lane)
 {
-	uint64_t oldest = OFFLINE;
+	uint64_t oldest = MW_LANE_OFFLINE;
 
 	for (uint16_t i = 0; i < pub->config.lanes; i++) {
 		uint64_t seen = atomic_load_explicit(&pub->lane[i].seen, memory_order_seq_cst);
@@ -382,46 +380,4 @@ void mw_publish_free(struct mw_publish *pub)
 const struct mw_publish_stats *mw_publish_stats(const struct mw_publish *pub)
 {
 	return &pub->stats;
-}
-
-/* --- lanes ----------------------------------------------------------------------------------- */
-
-const struct mw_snapshot *mw_publish_snapshot(struct mw_publish *pub, uint16_t lane)
-{
-	struct mw_version *version = atomic_load_explicit(&pub->current, memory_order_seq_cst);
-
-	if (version == NULL)
-		return NULL;
-	/* Release: the lane's reads of older snapshots come before this. */
-	atomic_store_explicit(&pub->lane[lane].seen, version->snap.serial, memory_order_release);
-	return &version->snap;
-}
-
-void *mw_publish_rules(struct mw_publish *pub, uint64_t *serial, uint64_t *generation)
-{
-	struct mw_rules_version *rules =
-		atomic_load_explicit(&pub->rules_current, memory_order_seq_cst);
-
-	*serial = rules == NULL ? 0 : rules->serial;
-	*generation = rules == NULL ? 0 : rules->generation;
-	return rules == NULL ? NULL : rules->rules;
-}
-
-void mw_publish_rules_oldest(struct mw_publish *pub, uint16_t lane, uint64_t serial)
-{
-	atomic_store_explicit(&pub->lane[lane].rules_oldest, serial, memory_order_release);
-}
-
-void mw_publish_lane_offline(struct mw_publish *pub, uint16_t lane)
-{
-	atomic_store_explicit(&pub->lane[lane].seen, OFFLINE, memory_order_release);
-	atomic_store_explicit(&pub->lane[lane].rules_oldest, OFFLINE, memory_order_release);
-}
-
-void mw_publish_lane_online(struct mw_publish *pub, uint16_t lane)
-{
-	/* Before any pointer is read: nothing is freed until this lane has been seen with
-	 * something. */
-	atomic_store_explicit(&pub->lane[lane].rules_oldest, 0, memory_order_seq_cst);
-	atomic_store_explicit(&pub->lane[lane].seen, 0, memory_order_seq_cst);
 }

@@ -74,11 +74,13 @@ struct mw_rules_version {
 	struct mw_rules_version *next;
 };
 
+#define MW_LANE_OFFLINE UINT64_MAX
+
 /* One a lane, on a cache line of its own. */
 struct mw_lane_slot {
-	/* lane stores (release), publish thread loads (acquire); UINT64_MAX: offline */
+	/* lane stores (release), publish thread loads (acquire); or MW_LANE_OFFLINE */
 	_Alignas(64) _Atomic uint64_t seen;
-	/* lane stores (release), tables thread loads (acquire); UINT64_MAX: offline */
+	/* lane stores (release), tables thread loads (acquire); or MW_LANE_OFFLINE */
 	_Atomic uint64_t rules_oldest;
 };
 
