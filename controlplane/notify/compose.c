@@ -26,6 +26,19 @@ static void add_address(
 		message, type, name != NULL && name[0] != '\0' ? name : NULL, address);
 }
 
+/* By hand: g_mime_text_part_set_text() would pick a charset of its own. */
+static void set_body(GMimeTextPart *part, const char *body)
+{
+	GMimeStream *stream = g_mime_stream_mem_new_with_buffer(body, strlen(body));
+	GMimeDataWrapper *content =
+		g_mime_data_wrapper_new_with_stream(stream, GMIME_CONTENT_ENCODING_DEFAULT);
+
+	g_mime_part_set_content(GMIME_PART(part), content);
+	g_mime_text_part_set_charset(part, "utf-8");
+	g_object_unref(content);
+	g_object_unref(stream);
+}
+
 static GMimeMessage *build(const struct mw_mail_text *text, const struct mw_mail_facts *facts,
 	const struct mw_mail_envelope *envelope, const struct mw_outbox_record *rec)
 {
@@ -49,8 +62,7 @@ static GMimeMessage *build(const struct mw_mail_text *text, const struct mw_mail
 	g_mime_object_set_header(GMIME_OBJECT(message), "Auto-Submitted", "auto-generated", NULL);
 	g_mime_object_set_header(GMIME_OBJECT(message), "X-Mailweir-Ticket",
 		mw_ticket_number_format(&facts->ticket->number, number), NULL);
-	g_mime_text_part_set_charset(part, "utf-8");
-	g_mime_text_part_set_text(part, text->body);
+	set_body(part, text->body);
 	g_mime_part_set_content_encoding(GMIME_PART(part), GMIME_CONTENT_ENCODING_QUOTEDPRINTABLE);
 	g_mime_message_set_mime_part(message, GMIME_OBJECT(part));
 	g_object_unref(part);

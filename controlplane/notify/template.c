@@ -199,12 +199,12 @@ static void how_to_report(struct body *b, const struct mw_mail_facts *f)
 
 static void sign(struct body *b, const struct mw_mail_facts *f)
 {
-	put(b, "--\n", 3);
+	put(b, "-- \n", 4); /* RFC 3676 4.3 */
 	item(b, "%s", or_empty(f->desk_name));
 	if (or_empty(f->desk_phone)[0] != '\0')
 		item(b, "phone %s", f->desk_phone);
 	if (or_empty(f->desk_email)[0] != '\0')
-		item(b, "mail  %s", f->desk_email);
+		item(b, "mail %s", f->desk_email);
 }
 
 static void render_tam(struct body *b, const struct mw_mail_facts *f)
