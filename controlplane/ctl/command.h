@@ -24,6 +24,7 @@ struct mw_ctl {
 	struct mw_rules_job *rules;
 	const char *version;
 	const char *replay_program; /* for `rules test`; "" when there is none */
+	bool any_class; /* without settings nobody knows which classes there are */
 	uint64_t started_s;
 	uint64_t commands, commands_refused;
 };

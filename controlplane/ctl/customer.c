@@ -20,7 +20,8 @@ static bool class_known(void *ctx, const char *name)
 {
 	struct import *import = ctx;
 
-	return mw_settings_class(import->command->ctl->core->settings, name) != NULL;
+	return import->command->ctl->any_class ||
+	       mw_settings_class(import->command->ctl->core->settings, name) != NULL;
 }
 
 static void set_validity(

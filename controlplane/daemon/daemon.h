@@ -16,9 +16,10 @@
 
 struct mw_daemon_options {
 	const char *state_dir; /* NULL: of the settings */
-	const char *settings_path;
+	const char *settings_path; /* NULL: every default; only an import goes without */
 	const char *socket_path; /* NULL: of the settings, else STATE/control.sock */
 	const char *program;	 /* argv[0], for the compiler's child */
+	const char *import_path; /* NULL: run; else take this file in and end */
 };
 
 struct mw_daemon {
@@ -47,6 +48,10 @@ struct mw_daemon {
 	bool stop;
 };
 
+/* Settings and stores only. 0, or the exit code of the process after a sentence on stderr. */
+int mw_daemon_open(struct mw_daemon *daemon, const struct mw_daemon_options *options);
+/* Takes options->import_path in. The exit code. */
+int mw_daemon_import(struct mw_daemon *daemon, const struct mw_daemon_options *options);
 /* Opens everything. 0, or the exit code of the process after a sentence on stderr. */
 int mw_daemon_start(struct mw_daemon *daemon, const struct mw_daemon_options *options);
 /* Runs until SIGTERM or SIGINT. The exit code. */

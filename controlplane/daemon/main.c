@@ -16,6 +16,7 @@ static const char usage[] =
 	"  --state DIR       where everything is kept (else state_dir of the settings)\n"
 	"  --settings FILE   the settings, YAML; docs/mailweir.example.yaml explains every key\n"
 	"  --socket PATH     the socket weirctl speaks to (DIR/control.sock)\n"
+	"  --import-customers FILE.csv  take in customers, and end; goes without --settings\n"
 	"  --foreground      stay in the foreground; it always does, the option is for scripts\n"
 	"  --help, --version\n"
 	"\n"
@@ -29,6 +30,7 @@ int main(int argc, char **argv)
 		{"state", required_argument, NULL, 's'},
 		{"settings", required_argument, NULL, 'f'},
 		{"socket", required_argument, NULL, 'S'},
+		{"import-customers", required_argument, NULL, 'i'},
 		{"foreground", no_argument, NULL, 'F'},
 		{"help", no_argument, NULL, 'h'},
 		{"version", no_argument, NULL, 'V'},
@@ -58,6 +60,9 @@ int main(int argc, char **argv)
 		case 'S':
 			options.socket_path = optarg;
 			break;
+		case 'i':
+			options.import_path = optarg;
+			break;
 		case 'F':
 			break;
 		case 'h':
@@ -71,11 +76,16 @@ int main(int argc, char **argv)
 			return 2;
 		}
 	}
-	if (optind != argc || options.settings_path == NULL) {
+	if (optind != argc || (options.settings_path == NULL && options.import_path == NULL)) {
 		fprintf(stderr, "mailweir-controlplane: %s%s\n%s",
 			optind != argc ? "too many arguments: " : "--settings FILE is missing",
 			optind != argc ? argv[optind] : "", usage);
 		return 2;
+	}
+	if (options.import_path != NULL) {
+		rc = mw_daemon_import(&daemon, &options);
+		mw_daemon_stop(&daemon);
+		return rc;
 	}
 	rc = mw_daemon_start(&daemon, &options);
 	if (rc == 0) {

@@ -71,16 +71,29 @@ static bool built(const struct mw_settings *settings)
 	return ok;
 }
 
+/* An import for a capture goes without a settings file: whoever has the capture has its content. */
+static void look_at_everything(struct mw_settings *settings)
+{
+	mw_settings_default(settings);
+	settings->inspection_default = MW_INSPECTION_CONTENT;
+	for (uint8_t i = 0; i < settings->class_count; i++)
+		settings->classes[i].inspection = MW_INSPECTION_CONTENT;
+}
+
 static int open_settings(struct mw_daemon *daemon, const struct mw_daemon_options *options)
 {
 	char error[MW_SETTINGS_ERROR_MAX] = "";
 	const char *state;
 
-	snprintf(
-		daemon->settings_path, sizeof(daemon->settings_path), "%s", options->settings_path);
-	if (mw_settings_load(options->settings_path, &daemon->settings, error) != 0) {
-		mw_log(MW_LOG_ERROR, "%s", error);
-		return 2;
+	if (options->settings_path == NULL) {
+		look_at_everything(&daemon->settings);
+	} else {
+		snprintf(daemon->settings_path, sizeof(daemon->settings_path), "%s",
+			options->settings_path);
+		if (mw_settings_load(options->settings_path, &daemon->settings, error) != 0) {
+			mw_log(MW_LOG_ERROR, "%s", error);
+			return 2;
+		}
 	}
 	if (!built(&daemon->settings))
 		return 2;
@@ -216,7 +229,7 @@ static void load_rules(struct mw_daemon *daemon)
 		mw_log(MW_LOG_WARNING, "%s", error);
 }
 
-int mw_daemon_start(struct mw_daemon *daemon, const struct mw_daemon_options *options)
+int mw_daemon_open(struct mw_daemon *daemon, const struct mw_daemon_options *options)
 {
 	int rc;
 
@@ -227,9 +240,15 @@ int mw_daemon_start(struct mw_daemon *daemon, const struct mw_daemon_options *op
 	daemon->ctl.version = MW_VERSION;
 	daemon->ctl.replay_program = daemon->replay_program;
 	daemon->ctl.started_s = mw_daemon_now_s();
+	daemon->ctl.any_class = options->settings_path == NULL;
 	rc = open_settings(daemon, options);
-	if (rc == 0)
-		rc = open_stores(daemon);
+	return rc == 0 ? open_stores(daemon) : rc;
+}
+
+int mw_daemon_start(struct mw_daemon *daemon, const struct mw_daemon_options *options)
+{
+	int rc = mw_daemon_open(daemon, options);
+
 	if (rc == 0)
 		rc = open_doors(daemon);
 	if (rc == 0)
