@@ -240,6 +240,7 @@ int mw_io_worker_run(void *worker)
 {
 	struct mw_io_worker *w = worker;
 	struct mw_io_shared *s = w->shared;
+	uint64_t cpu_ns = mw_clock_of(CLOCK_THREAD_CPUTIME_ID);
 
 	if (s->sleep)
 		prctl(PR_SET_TIMERSLACK, 1000UL);
@@ -251,6 +252,6 @@ int mw_io_worker_run(void *worker)
 			rest(w);
 	}
 	wind_up(w);
-	w->counters.cpu_ns = mw_clock_of(CLOCK_THREAD_CPUTIME_ID);
+	w->counters.cpu_ns = mw_clock_of(CLOCK_THREAD_CPUTIME_ID) - cpu_ns;
 	return 0;
 }

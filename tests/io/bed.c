@@ -11,13 +11,6 @@
 #include <rte_ethdev.h>
 #include <rte_mbuf.h>
 
-/* libxdp loses a little when a socket cannot be bound, which happens on purpose here. */
-const char *__lsan_default_suppressions(void);
-const char *__lsan_default_suppressions(void)
-{
-	return "leak:xsk_umem__create\n";
-}
-
 static void must(int rc, const char *what, const char *error)
 {
 	if (rc == 0)

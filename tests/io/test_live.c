@@ -1,0 +1,401 @@
+/*
+ * The program itself between two veth pairs, with a policy in LMDB: says `ready` once, forwards
+ * what is no mail bit for bit, answers in the server's place for a refused customer, follows a
+ * change of verdict while it runs, tells its counters, ends at SIGTERM with status 0, and starts
+ * again after a SIGKILL. Argument: the path of mailweir-dataplane. Needs root.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <spawn.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "common/store/events.h"
+#include "common/store/policy.h"
+#include "dataplane/verdict/snapshot.h"
+#include "tests/io/wires.h"
+
+#define MAP_BYTES (64ull << 20)
+#define HONEST	  "\xcb\x00\x71\x05" /* 203.0.113.5 */
+#define REFUSED	  "\xcb\x00\x71\x09" /* 203.0.113.9 */
+#define SERVER	  "\xc6\x33\x64\x19" /* 198.51.100.25 */
+
+extern char **environ;
+static const char *program;
+static bool allowed;
+static char dir[] = "/tmp/mw-live-XXXXXX";
+static struct mw_env env;
+static struct mw_policy policy;
+
+struct run {
+	pid_t pid;
+	int out; /* its stdout */
+};
+
+static struct run begin(const char *inside, const char *state_dir)
+{
+	char *argv[] = {strdup(program), strdup("--inside"), strdup(inside), strdup("--outside"),
+		strdup("near1"), strdup("--state"), strdup(state_dir), strdup("--no-huge"),
+		strdup("--poll"), strdup("sleep"), strdup("--flows"), strdup("1024"),
+		strdup("--buffers"), strdup("16383"), strdup("--lanes"), strdup("1"), NULL};
+	posix_spawn_file_actions_t actions;
+	sigset_t none;
+	posix_spawnattr_t attributes;
+	struct run run;
+	int ends[2];
+
+	sigemptyset(&none);
+	assert_int_equal(pipe2(ends, O_CLOEXEC), 0);
+	posix_spawn_file_actions_init(&actions);
+	posix_spawn_file_actions_adddup2(&actions, ends[1], STDOUT_FILENO);
+	posix_spawnattr_init(&attributes);
+	posix_spawnattr_setsigmask(&attributes, &none);
+	posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK);
+	assert_int_equal(posix_spawn(&run.pid, program, &actions, &attributes, argv, environ), 0);
+	posix_spawn_file_actions_destroy(&actions);
+	posix_spawnattr_destroy(&attributes);
+	for (int i = 0; argv[i]; i++)
+		free(argv[i]);
+	close(ends[1]);
+	run.out = ends[0];
+	return run;
+}
+
+/* Octets it has said within `ms`, until there are `want` or the end; NUL-terminated. */
+static size_t said(const struct run *run, char *text, size_t want, int ms)
+{
+	size_t n = 0;
+
+	while (n < want) {
+		struct pollfd p = {.fd = run->out, .events = POLLIN};
+		ssize_t got;
+
+		if (poll(&p, 1, ms) <= 0)
+			break;
+		got = read(run->out, text + n, want - n);
+		if (got <= 0)
+			break;
+		n += (size_t)got;
+	}
+	text[n] = '\0';
+	return n;
+}
+
+static void wait_ready(const struct run *run)
+{
+	char text[16];
+
+	said(run, text, 6, 15000);
+	assert_string_equal(text, "ready\n");
+}
+
+/* Its exit status, within ten seconds; 1000 + signal when it was killed. */
+static int end(struct run *run, int signal_number)
+{
+	int status = 0;
+
+	if (signal_number)
+		kill(run->pid, signal_number);
+	for (int i = 0; i < 1000; i++) {
+		if (waitpid(run->pid, &status, WNOHANG) == run->pid) {
+			close(run->out);
+			return WIFEXITED(status) ? WEXITSTATUS(status) : 1000 + WTERMSIG(status);
+		}
+		usleep(10000);
+	}
+	kill(run->pid, SIGKILL);
+	waitpid(run->pid, &status, 0);
+	fail_msg("it did not end");
+	return -1;
+}
+
+static void set_verdict(uint32_t customer, enum mw_verdict verdict)
+{
+	struct mw_verdict_record rec = {.customer_index = customer,
+		.verdict = verdict,
+		.reason = "test",
+		.by = "test",
+		.ticket = "MW-2026-000123",
+		.reply = "ticket MW-2026-000123, call the abuse desk"};
+	struct mw_policy_txn t;
+
+	assert_int_equal(mw_policy_begin_write(&policy, &t), 0);
+	mw_policy_put_verdict(&t, &rec);
+	assert_int_equal(mw_policy_commit(&t), 0);
+}
+
+static void put_customer(const char *id, const char *prefix)
+{
+	struct mw_customer_record customer = {
+		.inspection = MW_INSPECTION_CONTENT, .spam_threshold_milli = 2000};
+	struct mw_line_record line = {0};
+	struct mw_policy_txn t;
+
+	snprintf(customer.id, sizeof(customer.id), "%s", id);
+	snprintf(customer.class_name, sizeof(customer.class_name), "business");
+	assert_int_equal(mw_policy_begin_write(&policy, &t), 0);
+	mw_policy_put_customer(&t, &customer);
+	assert_int_equal(mw_prefix_parse(prefix, &line.key.prefix), 0);
+	line.customer_index = customer.index;
+	mw_policy_put_line(&t, &line);
+	assert_int_equal(mw_policy_commit(&t), 0);
+}
+
+static int set_up(void **state)
+{
+	struct mw_policy_settings settings;
+	struct mw_policy_txn t;
+	char error[256] = "";
+
+	allowed = wires_enter();
+	if (!allowed)
+		return 0;
+	if (!mkdtemp(dir) ||
+		!wires_do("for n in 0 1; do ip link add far$n type veth peer name near$n && "
+			  "ethtool -K far$n tx off gro off >/dev/null && "
+			  "ethtool -K near$n tx off gro off >/dev/null && "
+			  "ip link set far$n up && ip link set near$n up || exit 1; done"))
+		return -1;
+	if (mw_env_open(&env, dir, MW_POLICY_ENV, MW_ENV_WRITER, MAP_BYTES, 0, error,
+		    sizeof(error)) != 0) {
+		fprintf(stderr, "# %s\n", error);
+		return -1;
+	}
+	if (mw_policy_open(&policy, &env) != 0 || mw_policy_begin_write(&policy, &t) != 0)
+		return -1;
+	mw_policy_settings_default(&settings);
+	mw_policy_put_settings(&t, &settings);
+	if (mw_policy_commit(&t) != 0)
+		return -1;
+	put_customer("honest", "203.0.113.5/32");
+	put_customer("refused", "203.0.113.9/32");
+	set_verdict(1, MW_VERDICT_REJECT);
+	return 0;
+}
+
+static int tear_down(void **state)
+{
+	if (!allowed)
+		return 0;
+	mw_env_close(&env);
+	return wires_do("rm -r %s", dir) ? 0 : -1;
+}
+
+static void put16(uint8_t *at, uint32_t v)
+{
+	at[0] = (uint8_t)(v >> 8);
+	at[1] = (uint8_t)v;
+}
+
+static uint32_t add(uint32_t sum, const uint8_t *data, size_t len)
+{
+	for (size_t i = 0; i + 1 < len; i += 2)
+		sum += (uint32_t)data[i] << 8 | data[i + 1];
+	return len % 2 ? sum + ((uint32_t)data[len - 1] << 8) : sum;
+}
+
+static uint32_t fold(uint32_t sum)
+{
+	while (sum >> 16)
+		sum = (sum & 0xffff) + (sum >> 16);
+	return ~sum & 0xffff;
+}
+
+/* A SYN from a customer to port 25 with good checksums; its length. */
+static size_t make_syn(uint8_t *frame, const char *customer, uint16_t port)
+{
+	memset(frame, 0, 60);
+	memcpy(frame, "\x02\0\0\0\0\1\x02\0\0\0\0\2\x08\0\x45", 15);
+	put16(frame + 16, 40);
+	frame[22] = 64;
+	frame[23] = 6;
+	memcpy(frame + 26, customer, 4);
+	memcpy(frame + 30, SERVER, 4);
+	put16(frame + 24, fold(add(0, frame + 14, 20)));
+	put16(frame + 34, port);
+	put16(frame + 36, 25);
+	memcpy(frame + 38, "\x11\x22\x33\x44", 4);
+	frame[46] = 0x50;
+	frame[47] = 0x02;
+	put16(frame + 48, 64240);
+	put16(frame + 50, fold(add(6 + 20, frame + 26, 8) + add(0, frame + 34, 20)));
+	return 54;
+}
+
+/* A frame of at least `least` octets that arrives within `ms`; its length or 0. */
+static size_t arrives(int fd, uint8_t *frame, size_t size, size_t least, int ms)
+{
+	for (int i = 0; i < ms * 2; i++) {
+		size_t n = wires_receive(fd, frame, size);
+
+		if (n >= least)
+			return n;
+		usleep(500);
+	}
+	return 0;
+}
+
+/* Sends a SYN and says what became of it. */
+enum fate { LOST, PASSED, ANSWERED };
+
+static enum fate try_syn(const int fd[2], const char *customer, uint16_t port)
+{
+	uint8_t frame[64], got[2048];
+	size_t len = make_syn(frame, customer, port);
+
+	assert_int_equal(send(fd[0], frame, len, 0), (ssize_t)len);
+	for (int i = 0; i < 400; i++) {
+		size_t n = wires_receive(fd[1], got, sizeof(got));
+
+		if (n >= 54 && memcmp(got, frame, 54) == 0)
+			return PASSED;
+		n = wires_receive(fd[0], got, sizeof(got));
+		if (n >= 54 && got[23] == 6 && (got[47] & 0x12) == 0x12 &&
+			memcmp(got + 30, customer, 4) == 0 && memcmp(got + 26, SERVER, 4) == 0)
+			return ANSWERED;
+		usleep(500);
+	}
+	return LOST;
+}
+
+static void exchange(const int fd[2])
+{
+	uint8_t frame[1514], got[2048];
+
+	for (int i = 0; i < 300; i++) {
+		size_t len = 60 + (size_t)(i * 37) % 1455;
+
+		for (size_t k = 0; k < len; k++)
+			frame[k] = (uint8_t)(random() >> 8);
+		memcpy(frame, "\x02\0\0\0\0\1\x02\0\0\0\0\2\x88\xb5", 14);
+		assert_int_equal(send(fd[i & 1], frame, len, 0), (ssize_t)len);
+		assert_int_equal(arrives(fd[!(i & 1)], got, sizeof(got), 60, 2000), len);
+		assert_memory_equal(got, frame, len);
+	}
+}
+
+static void see_lane(void *ctx, const struct mw_event_lane *lane)
+{
+	struct mw_event_lane *out = ctx;
+
+	if (lane->lane == 0)
+		*out = *lane;
+}
+
+static void forwards_answers_follows_and_ends(void **state)
+{
+	struct mw_event_lane lane = {0};
+	struct mw_events events;
+	struct mw_env events_env;
+	char error[256] = "", text[64];
+	struct run run;
+	int fd[2];
+	bool followed = false;
+
+	if (!allowed)
+		skip();
+	run = begin("near0", dir);
+	fd[0] = wires_open("far0");
+	fd[1] = wires_open("far1");
+	wait_ready(&run);
+	exchange(fd);
+	assert_int_equal(try_syn(fd, HONEST, 30001), PASSED);
+	assert_int_equal(try_syn(fd, REFUSED, 30002), ANSWERED);
+	set_verdict(0, MW_VERDICT_REJECT);
+	for (uint16_t i = 0; i < 20 && !followed; i++)
+		followed = try_syn(fd, HONEST, (uint16_t)(31000 + i)) == ANSWERED;
+	assert_true(followed);
+	set_verdict(0, MW_VERDICT_PASS);
+	usleep(1200000); /* for the counters of a whole second */
+	assert_int_equal(end(&run, SIGTERM), 0);
+	assert_int_equal(said(&run, text, sizeof(text) - 1, 0), 0);
+	close(fd[0]);
+	close(fd[1]);
+	assert_int_equal(mw_env_open(&events_env, dir, MW_EVENTS_ENV, MW_ENV_READER, 0, 0, error,
+				 sizeof(error)),
+		0);
+	assert_int_equal(mw_events_open(&events, &events_env), 0);
+	assert_int_equal(mw_events_lanes(&events, see_lane, &lane), 0);
+	mw_env_close(&events_env);
+	assert_true(lane.rx_packets >= 302);
+	assert_true(lane.tx_packets >= 302);
+	assert_true(lane.packets[MW_REASON_FORWARDED] >= 300);
+	assert_true(lane.policy_generation > 0);
+}
+
+static void comes_back_after_a_kill(void **state)
+{
+	struct run run;
+	int fd[2];
+
+	if (!allowed)
+		skip();
+	for (int i = 0; i < 2; i++) {
+		run = begin("near0", dir);
+		wait_ready(&run);
+		assert_int_equal(end(&run, SIGKILL), 1000 + SIGKILL);
+	}
+	run = begin("near0", dir);
+	wait_ready(&run);
+	fd[0] = wires_open("far0");
+	fd[1] = wires_open("far1");
+	exchange(fd);
+	assert_int_equal(try_syn(fd, REFUSED, 30003), ANSWERED);
+	close(fd[0]);
+	close(fd[1]);
+	assert_int_equal(end(&run, SIGINT), 0);
+}
+
+static void waits_for_a_policy_and_can_be_stopped(void **state)
+{
+	char empty[] = "/tmp/mw-empty-XXXXXX", text[16];
+	struct run run;
+
+	if (!allowed)
+		skip();
+	assert_non_null(mkdtemp(empty));
+	run = begin("near0", empty);
+	assert_int_equal(said(&run, text, 1, 2500), 0); /* not ready */
+	assert_int_equal(end(&run, SIGTERM), 0);
+	assert_true(wires_do("rm -r %s", empty));
+}
+
+static void a_missing_interface_ends_it_with_one(void **state)
+{
+	struct run run;
+	char text[16];
+
+	if (!allowed)
+		skip();
+	run = begin("nosuch0", dir);
+	assert_int_equal(said(&run, text, 1, 10000), 0);
+	assert_int_equal(end(&run, 0), 1);
+}
+
+int main(int argc, char **argv)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(forwards_answers_follows_and_ends),
+		cmocka_unit_test(comes_back_after_a_kill),
+		cmocka_unit_test(waits_for_a_policy_and_can_be_stopped),
+		cmocka_unit_test(a_missing_interface_ends_it_with_one),
+	};
+
+	if (argc < 2)
+		return 99;
+	program = argv[1];
+	return cmocka_run_group_tests(tests, set_up, tear_down);
+}
