@@ -1,4 +1,4 @@
-/* Inside of the settings: what settings.c asks of settings_class.c. */
+/* Inside of the settings: what the reading of the file is made of. */
 #ifndef MW_CONTROLPLANE_INPUT_SETTINGS_CLASS_H
 #define MW_CONTROLPLANE_INPUT_SETTINGS_CLASS_H
 
@@ -18,5 +18,9 @@ void mw_settings_derive(struct mw_class_policy *out, bool reopen, bool cap);
 
 /* A new class with every default; the caller has seen that there is room. */
 struct mw_class_policy *mw_settings_add_class(struct mw_settings *s, const char *name);
+
+/* desk, mail, metrics, smtp, store, retention; `object` is the settings. */
+int mw_settings_take_section(
+	struct mw_yaml *y, yaml_node_t *node, const struct mw_yaml_key *key, void *object);
 
 #endif

@@ -241,7 +241,7 @@ static void a_million_lines(void **state)
 	print_message("# a million customers with two prefixes each in %.2f s\n", took_s);
 	assert_int_equal(r.rows, 1000000);
 	assert_string_equal(r.error, "big:1000002: customer \"C0\" stands on line 2 already");
-	assert_true(took_s < 60);
+	assert_true(took_s < 120); /* seconds on a free machine; never minutes */
 }
 
 int main(void)
