@@ -1,4 +1,4 @@
-/* Octets of a ticket. Golden file in tests/cpa: a change of layout needs a new version. */
+/* Octets of a ticket. tests/cpa/golden holds them fast: a change of layout needs a new version. */
 #include "controlplane/ticket/ticket_record.h"
 
 #include <errno.h>
