@@ -14,14 +14,16 @@
  * An event may come with used == 0, and there may be events waiting although n == 0: always call
  * until MORE or BLOCKED, and forward only what was consumed by then. Spans in an event are valid
  * until the next call with the same `s`. What waits is told by whichever function is called next,
- *so one handler takes the events of both. When a reply is `unblocked`, octets of the client that
- *were kept back are fed before the server's next reply.
+ * so one handler takes the events of both. When a reply is `unblocked`, octets of the client that
+ * were kept back are fed before the server's next reply. Octets still kept back when the session
+ * ends are fed after mw_smtp_set_one_sided, before mw_smtp_finish: then what was never answered
+ * counts as accepted.
  *
  * Hold points (WIRE.md section 2): with CONTENT_END, and with LOOKALIKE when `hold` is set, the
- *octet that decides is the last one consumed so far, H = position - 1.
+ * octet that decides is the last one consumed so far, H = position - 1.
  *
  * The order of the two directions matters, the cuts do not: the same octets cut anywhere give the
- *same events, neighbouring CONTENT events joined.
+ * same events, neighbouring CONTENT events joined.
  */
 #ifndef MW_DATAPLANE_PROTO_SMTP_H
 #define MW_DATAPLANE_PROTO_SMTP_H
@@ -48,7 +50,8 @@
 enum mw_smtp_kind {
 	/* Everything is consumed, nothing waits to be told. */
 	MW_SMTP_MORE,
-	/* Client: the octets after `consumed` cannot be understood before a reply of the server. */
+	/* Client: the octets after `consumed` cannot be understood before a reply of the server (to
+	 * DATA, STARTTLS, AUTH, a bad BDAT; or too many replies are outstanding). */
 	MW_SMTP_BLOCKED,
 	/* The client sent HELO or EHLO, MAIL, RCPT. data: the name or address. */
 	MW_SMTP_HELO,
@@ -66,8 +69,7 @@ enum mw_smtp_kind {
 	/* It ends incomplete, no FINAL_REPLY follows. code: of the chunk that was refused, else -1.
 	 * !message: there was none after all (the first chunk was refused), forget it. */
 	MW_SMTP_CONTENT_ABORT,
-	/* Something ended that a lax server takes for the end of data (reason smuggling); it goes
-	   on. */
+	/* A lax server might take this for the end of data (reason smuggling); it goes on. */
 	MW_SMTP_LOOKALIKE,
 	/* The server's first reply. code. */
 	MW_SMTP_GREETING,
