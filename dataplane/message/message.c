@@ -93,17 +93,28 @@ static void on_header_end(void *ctx, bool top)
 
 static void on_leaf_begin(void *ctx, struct mw_span path, bool tentative)
 {
-	mw_message_leaf_begin(ctx, path, tentative);
+	if (tentative || !mw_message_inner_begin(ctx, path))
+		mw_message_leaf_begin(ctx, path, tentative);
 }
 
 static void on_body(void *ctx, struct mw_span octets)
 {
-	mw_message_leaf_body(ctx, octets);
+	struct mw_message *m = ctx;
+
+	if (m->inner_open)
+		mw_message_inner_feed(m, octets);
+	else
+		mw_message_leaf_body(m, octets);
 }
 
 static void on_leaf_end(void *ctx, bool keep, bool complete)
 {
-	mw_message_leaf_end(ctx, keep, complete);
+	struct mw_message *m = ctx;
+
+	if (m->inner_open)
+		mw_message_inner_end(m, complete);
+	else
+		mw_message_leaf_end(m, keep, complete);
 }
 
 struct mw_message *mw_message_init(void *memory, const struct mw_message_config *config,
@@ -113,7 +124,7 @@ struct mw_message *mw_message_init(void *memory, const struct mw_message_config 
 	struct mw_message *m = memory;
 
 	/* not the buffers behind it, which are large and have lengths of their own */
-	memset(m, 0, offsetof(struct mw_message, decode));
+	memset(m, 0, offsetof(struct mw_message, inner_decode));
 	m->config = config;
 	m->want = config->want;
 	if (records == NULL)
@@ -136,7 +147,11 @@ struct mw_message *mw_message_init(void *memory, const struct mw_message_config 
 		.body = on_body,
 		.leaf_end = on_leaf_end,
 	};
-	mw_mime_init(&m->mime, &m->mime_sink);
+	mw_mime_init(&m->mime, &m->mime_sink,
+		&(struct mw_mime_room){.boundaries = m->mime_boundaries,
+			.boundaries_size = sizeof(m->mime_boundaries),
+			.text = m->mime_text,
+			.text_size = sizeof(m->mime_text)});
 	return m;
 }
 

@@ -113,7 +113,8 @@ static void address_record(struct mw_message *m, const char *const *names, size_
 							       s->unfolded, sizeof(s->unfolded)));
 			while (mw_address_next(&rest, &address)) {
 				size_t len = mw_address_text(display ? address.name : address.addr,
-					display, s->all + MW_RECORD_HEADER_MAX, MW_MIME_FIELD_MAX);
+					display, s->all + MW_RECORD_HEADER_MAX,
+					MW_MESSAGE_FIELD_MAX);
 
 				in = mw_span_of(s->all + MW_RECORD_HEADER_MAX, len);
 				if (display) {

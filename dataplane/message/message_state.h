@@ -15,23 +15,30 @@
 #include "dataplane/text/rawchunk.h"
 #include "dataplane/text/render.h"
 
-#define MW_MESSAGE_BUCKETS	64
-#define MW_MESSAGE_FIELDS_MAX	512   /* header fields kept for records */
-#define MW_MESSAGE_PIECE	16384 /* octets decoded at a time */
-#define MW_MESSAGE_PREAMBLE_MAX 16384 /* of a multipart without parts, kept in case it is text */
-#define MW_MESSAGE_ENTITY_TEXT	4096
-#define MW_MESSAGE_CHUNK	1008
+#define MW_MESSAGE_FIELD_MAX  32768 /* octets of one field that are kept */
+#define MW_MESSAGE_BOUNDARIES 4096  /* octets of all open boundaries */
+/* The same inside an encoded message, together in one piece of the arena. */
+#define MW_MESSAGE_INNER_FIELD_MAX  8192
+#define MW_MESSAGE_INNER_BOUNDARIES 2048
+#define MW_MESSAGE_SNIFF	    80
+#define MW_MESSAGE_BUCKETS	    64
+#define MW_MESSAGE_FIELDS_MAX	    512	  /* header fields kept for records */
+#define MW_MESSAGE_PIECE	    16384 /* octets decoded at a time */
+#define MW_MESSAGE_PREAMBLE_MAX	    16384 /* of a multipart without parts, kept in case it is text */
+#define MW_MESSAGE_ENTITY_TEXT	    4096
+#define MW_MESSAGE_CHUNK	    1008
 
 /* One for a lane: valid during one call only, but for `lane`, which is configuration. */
 struct mw_message_scratch {
 	struct mw_render_lane lane;
 	struct mw_header_work guess, replace; /* both use work_a and work_b */
-	uint8_t work_a[MW_MIME_FIELD_MAX + 64];
-	uint8_t work_b[MW_MIME_FIELD_MAX + 64];
-	uint8_t unfolded[MW_MIME_FIELD_MAX + 64];
-	uint8_t value[4 * MW_MIME_FIELD_MAX]; /* decoded; one octet may become three */
+	uint8_t work_a[MW_MESSAGE_FIELD_MAX + 64];
+	uint8_t work_b[MW_MESSAGE_FIELD_MAX + 64];
+	uint8_t unfolded[MW_MESSAGE_FIELD_MAX + 64];
+	uint8_t value[4 * MW_MESSAGE_FIELD_MAX]; /* decoded; one octet may become three */
 	uint8_t all[MW_RECORD_ALL_MAX];
 	uint8_t piece[MW_MESSAGE_PIECE];
+	uint8_t inner_piece[MW_MESSAGE_PIECE]; /* while `piece` is in use below it */
 	uint8_t lines[MW_MESSAGE_PIECE];
 };
 
@@ -88,7 +95,7 @@ struct mw_message {
 	uint32_t field_octets;
 
 	struct mw_message_entity entity;
-	uint8_t path[MW_MIME_PATH_MAX];
+	uint8_t path[2 * MW_MIME_PATH_MAX];
 	struct mw_message_part *part_last;
 	struct mw_message_part part;	/* the open leaf; copied into the list when it is kept */
 	struct mw_message_part *listed; /* the open leaf's place in the list, NULL: not listed */
@@ -98,6 +105,16 @@ struct mw_message {
 	uint32_t preamble_len;
 	struct mw_message_url *url_last;
 
+	/* An encoded message that is being opened: its own machine, decoder, and where it hangs. */
+	uint8_t *inner_room;
+	bool inner_open, inner_decided;
+	uint8_t inner_sniff_len;
+	size_t inner_path_len;
+
+	/* what follows is set up when it is used */
+	struct mw_decode inner_decode;
+	uint8_t inner_sniff[MW_MESSAGE_SNIFF];
+	uint8_t inner_path[MW_MIME_PATH_MAX];
 	struct mw_decode decode;
 	struct mw_content_key key;
 	SHA256_CTX sha, part_sha;
@@ -105,7 +122,10 @@ struct mw_message {
 	struct mw_uri_seen uris_seen, urls_seen;
 	struct mw_rawchunk rawchunk;
 	struct mw_render render;
-	struct mw_mime mime;
+	struct mw_mime_sink inner_sink;
+	struct mw_mime mime, inner;
+	uint8_t mime_boundaries[MW_MESSAGE_BOUNDARIES];
+	uint8_t mime_text[MW_MESSAGE_FIELD_MAX + MW_MIME_LINE_MAX];
 };
 
 static inline bool mw_message_wants(const struct mw_message *m, uint32_t bits)
@@ -137,6 +157,11 @@ void mw_message_entity_end(struct mw_message *m);
 void mw_message_leaf_begin(struct mw_message *m, struct mw_span path, bool tentative);
 void mw_message_leaf_body(struct mw_message *m, struct mw_span octets);
 void mw_message_leaf_end(struct mw_message *m, bool keep, bool complete);
+
+/* message_inner.c: messages with a transfer encoding */
+bool mw_message_inner_begin(struct mw_message *m, struct mw_span path);
+void mw_message_inner_feed(struct mw_message *m, struct mw_span octets);
+void mw_message_inner_end(struct mw_message *m, bool complete);
 
 /* message_text.c: what comes back from rendering */
 void mw_message_text_init(struct mw_message *m);

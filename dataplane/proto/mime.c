@@ -6,11 +6,12 @@
 #include "dataplane/proto/decode.h"
 #include "dataplane/proto/mime_state.h"
 
-void mw_mime_init(struct mw_mime *m, const struct mw_mime_sink *sink)
+void mw_mime_init(
+	struct mw_mime *m, const struct mw_mime_sink *sink, const struct mw_mime_room *room)
 {
-	/* not the buffers: they are large, and their lengths are here */
-	memset(m, 0, offsetof(struct mw_mime, boundaries));
+	memset(m, 0, sizeof(*m));
 	m->sink = sink;
+	m->room = *room;
 	m->levels[0].kind = MW_MIME_MESSAGE;
 	m->depth = 1;
 	mw_mime_entity_begin(m);
@@ -47,14 +48,14 @@ static void content_type(struct mw_mime *m, struct mw_span value)
 	if (!mw_span_caseeq(type, "multipart"))
 		return;
 	/* A boundary that does not fit behind the open ones leaves the part closed. */
-	if (!mw_header_param_raw(value, "boundary", m->boundaries + m->boundaries_used,
-		    MW_MIME_BOUNDARIES - m->boundaries_used, &len))
+	if (!mw_header_param_raw(value, "boundary", m->room.boundaries + m->boundaries_used,
+		    m->room.boundaries_size - m->boundaries_used, &len))
 		return;
-	while (len > 0 && mw_mime_is_blank(m->boundaries[m->boundaries_used + len - 1]))
+	while (len > 0 && mw_mime_is_blank(m->room.boundaries[m->boundaries_used + len - 1]))
 		len--;
 	if (len == 0)
 		return;
-	if (len > MW_MIME_BOUNDARY_MAX || len == (size_t)MW_MIME_BOUNDARIES - m->boundaries_used) {
+	if (len > MW_MIME_BOUNDARY_MAX || len == m->room.boundaries_size - m->boundaries_used) {
 		m->too_deep = true;
 		return;
 	}
@@ -66,7 +67,8 @@ static void content_type(struct mw_mime *m, struct mw_span value)
 /* The collected field is complete. The first field of a name counts. */
 static void field_end(struct mw_mime *m)
 {
-	struct mw_span field = mw_span_trim_end(mw_span_of(m->text, m->field_len)), name, value;
+	struct mw_span field = mw_span_trim_end(mw_span_of(m->room.text, m->field_len)), name,
+		       value;
 
 	m->field_len = 0;
 	if (!mw_header_split(field, &name, &value))
@@ -220,7 +222,7 @@ int mw_mime_match(const struct mw_mime *m, struct mw_span line, bool *closing)
 	s = mw_span_of(s.data + 2, s.len - 2);
 	for (uint32_t i = m->depth; i-- > 0;) {
 		const struct mw_mime_level *level = &m->levels[i];
-		const uint8_t *boundary = m->boundaries + level->boundary_at;
+		const uint8_t *boundary = m->room.boundaries + level->boundary_at;
 		size_t len = level->boundary_len;
 
 		if (level->kind != MW_MIME_MULTIPART || level->phase == MW_MIME_EPILOGUE ||
@@ -239,7 +241,7 @@ int mw_mime_match(const struct mw_mime *m, struct mw_span line, bool *closing)
  */
 static void header_line(struct mw_mime *m, bool whole)
 {
-	uint8_t *line = m->text + m->field_len;
+	uint8_t *line = m->room.text + m->field_len;
 	size_t len = m->line_len;
 	bool first = m->first_line, colon, closing;
 	struct mw_span s = mw_span_trim_end(mw_span_of(line, len));
@@ -271,7 +273,7 @@ static void header_line(struct mw_mime *m, bool whole)
 		   mw_header_name(s, &colon) > 0 && colon) {
 		if (m->field_len > 0)
 			field_end(m);
-		memmove(m->text, line, len);
+		memmove(m->room.text, line, len);
 		m->field_len = (uint32_t)len;
 	} else if (!(first && len >= 5 && memcmp(line, "From ", 5) == 0)) {
 		/* No field: the body begins here, without a blank line, as Postfix and others have
@@ -285,15 +287,15 @@ static void header_line(struct mw_mime *m, bool whole)
 		mw_mime_replay(m, field_len, (uint32_t)len);
 		return;
 	}
-	if (m->field_len > MW_MIME_FIELD_MAX) {
-		m->field_len = MW_MIME_FIELD_MAX;
+	if (m->field_len > m->room.text_size - MW_MIME_LINE_MAX) {
+		m->field_len = (uint32_t)(m->room.text_size - MW_MIME_LINE_MAX);
 		m->field_cut = true;
 	}
 }
 
 size_t mw_mime_header_feed(struct mw_mime *m, struct mw_span in)
 {
-	size_t room = sizeof(m->text) - m->field_len - m->line_len;
+	size_t room = m->room.text_size - m->field_len - m->line_len;
 	size_t len = in.len < room ? in.len : room;
 	const uint8_t *lf;
 
@@ -309,7 +311,7 @@ size_t mw_mime_header_feed(struct mw_mime *m, struct mw_span in)
 	if (lf != NULL)
 		len = (size_t)(lf - in.data) + 1;
 	/* replayed octets lie in the same buffer, further behind */
-	memmove(m->text + m->field_len + m->line_len, in.data, len);
+	memmove(m->room.text + m->field_len + m->line_len, in.data, len);
 	m->line_len += (uint32_t)len;
 	if (lf != NULL || len == room)
 		header_line(m, lf != NULL);

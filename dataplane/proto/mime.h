@@ -12,10 +12,8 @@
 #include "common/base/span.h"
 #include "dataplane/proto/header.h"
 
-#define MW_MIME_LEVELS	     64	   /* multiparts and messages inside each other */
-#define MW_MIME_BOUNDARY_MAX 998   /* RFC 2046 says 70, RFC 5322 lines are this long */
-#define MW_MIME_BOUNDARIES   4096  /* octets of all open boundaries together */
-#define MW_MIME_FIELD_MAX    32768 /* octets of one field that are kept */
+#define MW_MIME_LEVELS	     64	 /* multiparts and messages inside each other */
+#define MW_MIME_BOUNDARY_MAX 998 /* RFC 2046 says 70, RFC 5322 lines are this long */
 #define MW_MIME_LINE_MAX     1104
 #define MW_MIME_PATH_MAX     (MW_MIME_LEVELS * 11 + 12)
 
@@ -35,6 +33,14 @@ struct mw_mime_sink {
 	/* `keep` is false for a tentative leaf whose boundary came. `complete`: its end was seen.
 	 */
 	void (*leaf_end)(void *ctx, bool keep, bool complete);
+};
+
+/* Memory the caller gives; it holds nothing that must be cleared. */
+struct mw_mime_room {
+	uint8_t *boundaries;	/* of all open multiparts together */
+	size_t boundaries_size; /* <= 65535 */
+	uint8_t *text;		/* one field and the line behind it */
+	size_t text_size;	/* > MW_MIME_LINE_MAX; longer fields are cut to what is over that */
 };
 
 struct mw_mime_level {
@@ -67,11 +73,11 @@ struct mw_mime {
 	uint16_t boundaries_used;
 	uint32_t field_len; /* octets of the field that is collected */
 	uint32_t line_len;  /* octets of the line behind it, or of the held line in a body */
-	uint8_t boundaries[MW_MIME_BOUNDARIES];
-	uint8_t text[MW_MIME_FIELD_MAX + MW_MIME_LINE_MAX];
+	struct mw_mime_room room;
 };
 
-void mw_mime_init(struct mw_mime *m, const struct mw_mime_sink *sink);
+void mw_mime_init(
+	struct mw_mime *m, const struct mw_mime_sink *sink, const struct mw_mime_room *room);
 void mw_mime_feed(struct mw_mime *m, struct mw_span octets);
 /* Ends everything that is open. `complete`: the message really ended here. */
 void mw_mime_end(struct mw_mime *m, bool complete);

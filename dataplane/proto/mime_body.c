@@ -20,8 +20,8 @@ static void emit(struct mw_mime *m, const uint8_t *data, size_t len)
 /* What was held is body after all, but for its last `keep` octets, which stay held. */
 static void release(struct mw_mime *m, size_t keep)
 {
-	emit(m, m->text, m->line_len - keep);
-	memmove(m->text, m->text + m->line_len - keep, keep);
+	emit(m, m->room.text, m->line_len - keep);
+	memmove(m->room.text, m->room.text + m->line_len - keep, keep);
 	m->line_len = (uint32_t)keep;
 	m->bol = false;
 }
@@ -77,7 +77,7 @@ static size_t pass(struct mw_mime *m, struct mw_span in)
 		cut--;
 out:
 	emit(m, in.data, cut);
-	memmove(m->text, in.data + cut, used - cut);
+	memmove(m->room.text, in.data + cut, used - cut);
 	m->line_len = (uint32_t)(used - cut);
 	return used;
 }
@@ -89,9 +89,9 @@ static size_t line_start(const struct mw_mime *m)
 
 	if (m->bol)
 		return 0;
-	if (m->line_len > 0 && m->text[0] == '\r')
+	if (m->line_len > 0 && m->room.text[0] == '\r')
 		at++;
-	return at < m->line_len && m->text[at] == '\n' ? at + 1 : at;
+	return at < m->line_len && m->room.text[at] == '\n' ? at + 1 : at;
 }
 
 static size_t trailing_line_end(const struct mw_mime *m)
@@ -100,11 +100,11 @@ static size_t trailing_line_end(const struct mw_mime *m)
 
 	if (len == 0)
 		return 0;
-	if (m->text[len - 1] == '\r')
+	if (m->room.text[len - 1] == '\r')
 		return 1;
-	if (m->text[len - 1] != '\n')
+	if (m->room.text[len - 1] != '\n')
 		return 0;
-	return len > 1 && m->text[len - 2] == '\r' ? 2 : 1;
+	return len > 1 && m->room.text[len - 2] == '\r' ? 2 : 1;
 }
 
 /* Goes on with a line that may be a boundary. May use nothing, when that releases what was held. */
@@ -115,12 +115,12 @@ static size_t candidate(struct mw_mime *m, struct mw_span in)
 	bool closing;
 	int level;
 
-	if (!m->bol && m->line_len == 1 && m->text[0] == '\r') {
+	if (!m->bol && m->line_len == 1 && m->room.text[0] == '\r') {
 		if (in.data[0] != '\n') {
 			release(m, 0);
 			return 0;
 		}
-		m->text[m->line_len++] = in.data[at++];
+		m->room.text[m->line_len++] = in.data[at++];
 	}
 	start = line_start(m);
 	for (; m->line_len - start < 2; at++) {
@@ -130,7 +130,7 @@ static size_t candidate(struct mw_mime *m, struct mw_span in)
 			release(m, 0);
 			return at;
 		}
-		m->text[m->line_len++] = '-';
+		m->room.text[m->line_len++] = '-';
 	}
 	if (at == in.len)
 		return at;
@@ -139,12 +139,12 @@ static size_t candidate(struct mw_mime *m, struct mw_span in)
 	lf = memchr(in.data + at, '\n', len);
 	if (lf != NULL)
 		len = (size_t)(lf - (in.data + at)) + 1;
-	memmove(m->text + m->line_len, in.data + at, len);
+	memmove(m->room.text + m->line_len, in.data + at, len);
 	m->line_len += (uint32_t)len;
 	at += len;
 	if (lf != NULL) {
 		level = mw_mime_match(
-			m, mw_span_of(m->text + start, m->line_len - start), &closing);
+			m, mw_span_of(m->room.text + start, m->line_len - start), &closing);
 		if (level >= 0)
 			mw_mime_boundary(m, (uint32_t)level, closing);
 		else
@@ -172,7 +172,8 @@ void mw_mime_body_end(struct mw_mime *m)
 {
 	size_t start = line_start(m);
 	bool closing;
-	int level = mw_mime_match(m, mw_span_of(m->text + start, m->line_len - start), &closing);
+	int level =
+		mw_mime_match(m, mw_span_of(m->room.text + start, m->line_len - start), &closing);
 
 	if (level >= 0)
 		mw_mime_boundary(m, (uint32_t)level, closing);
@@ -182,7 +183,7 @@ void mw_mime_body_end(struct mw_mime *m)
 
 void mw_mime_replay(struct mw_mime *m, uint32_t at, uint32_t len)
 {
-	struct mw_span s = mw_span_of(m->text + at, len);
+	struct mw_span s = mw_span_of(m->room.text + at, len);
 
 	while (s.len > 0) {
 		size_t used = m->state == MW_MIME_HEADER ? mw_mime_header_feed(m, s)

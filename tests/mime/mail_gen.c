@@ -148,6 +148,31 @@ static void message(struct gen_mail *g, const char *path, unsigned int depth, si
 	entity(g, path, depth, leaf_max, true);
 }
 
+/* What RFC 2046 forbids and readers understand. */
+static void encoded_message(
+	struct gen_mail *g, const char *path, unsigned int depth, size_t leaf_max)
+{
+	size_t start, len;
+	uint8_t *copy;
+	bool quoted = rng_below(g->r, 2) == 0;
+
+	puts_(g, "Content-Type: message/rfc822\r\nContent-Transfer-Encoding: ");
+	puts_(g, quoted ? "quoted-printable\r\n\r\n" : "base64\r\n\r\n");
+	start = g->len;
+	g->encoded = true;
+	message(g, path, depth, leaf_max);
+	g->encoded = false;
+	len = g->len - start;
+	copy = malloc(len + 1);
+	memcpy(copy, g->data + start, len);
+	g->len = start;
+	if (quoted)
+		put_quoted(g, copy, len);
+	else
+		put_base64(g, copy, len);
+	free(copy);
+}
+
 static void entity(
 	struct gen_mail *g, const char *path, unsigned int depth, size_t leaf_max, bool in_message)
 {
@@ -158,6 +183,10 @@ static void entity(
 	snprintf(child, sizeof(child), "%s%s1", path, path[0] == '\0' ? "" : ".");
 	if (kind <= 1) {
 		leaf(g, in_message ? child : path, leaf_max);
+		return;
+	}
+	if (kind == 2 && !g->encoded && rng_below(g->r, 3) == 0) {
+		encoded_message(g, in_message ? child : path, depth - 1, leaf_max);
 		return;
 	}
 	if (kind == 2) {
@@ -195,6 +224,7 @@ void gen_mail(struct gen_mail *g, struct rng *r, unsigned int depth, size_t leaf
 	g->content_len = 0;
 	g->leaf_count = 0;
 	g->boundaries = 0;
+	g->encoded = false;
 	g->r = r;
 	message(g, "", depth, leaf_max);
 }

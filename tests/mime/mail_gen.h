@@ -27,6 +27,7 @@ struct gen_mail {
 	size_t content_len;
 	struct rng *r;
 	uint32_t boundaries;
+	bool encoded; /* inside a message with a transfer encoding */
 };
 
 /* `depth`: how deep multiparts and messages may nest; `leaf_max`: octets of the largest leaf. */

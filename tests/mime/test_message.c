@@ -421,6 +421,38 @@ static void test_parts(void **state)
 	assert_true((f->anomalies & MW_MESSAGE_ANOMALY(MW_REASON_BAD_BASE64)) != 0);
 }
 
+static void assert_one_part(const char *mail, const char *path, const char *type, size_t size)
+{
+	const struct mw_message_facts *f = facts_of(mail);
+
+	assert_int_equal(f->part_count, 1);
+	assert_span(f->parts->path, path);
+	assert_span(f->parts->content_type, type);
+	assert_int_equal(f->parts->size, size);
+}
+
+#define ENCODED(encoding) \
+	"Content-Type: message/rfc822\r\nContent-Transfer-Encoding: " encoding "\r\n\r\n"
+
+static void test_encoded_messages(void **state)
+{
+	(void)state;
+	/* says base64 and is none; is base64 ("Content-Type: a/b\r\n\r\n12345"); quoted-printable
+	 */
+	assert_one_part(ENCODED("base64") "Content-Type: a/b\r\n\r\n12345", "1.1", "a/b", 5);
+	assert_one_part(ENCODED("base64") "Q29udGVudC1UeXBlOiBhL2INCg0KMTIzNDU=", "1.1", "a/b", 5);
+	assert_one_part(
+		ENCODED("quoted-printable") "Content-Type:=20a/b\r\n\r\n123=345", "1.1", "a/b", 5);
+	assert_one_part(ENCODED("x-uuencode") "Content-Type: a/b\r\n\r\n12345", "1.1", "a/b", 5);
+	assert_one_part(ENCODED("base64"), "1.1", "text/plain", 0);
+	/* the second of two stays closed */
+	assert_one_part(ENCODED("base64") ENCODED("base64") "QUJD", "1.1", "message/rfc822", 3);
+	/* other message types are no messages to open */
+	assert_one_part("Content-Type: message/delivery-status\r\nContent-Transfer-Encoding: base64"
+			"\r\n\r\nQUJD",
+		"1", "message/delivery-status", 3);
+}
+
 static void test_urls(void **state)
 {
 	const struct mw_message_facts *f =
@@ -501,6 +533,7 @@ int main(void)
 		cmocka_unit_test(test_small_arena),
 		cmocka_unit_test(test_headers),
 		cmocka_unit_test(test_parts),
+		cmocka_unit_test(test_encoded_messages),
 		cmocka_unit_test(test_urls),
 		cmocka_unit_test(test_gap),
 		cmocka_unit_test(test_content_key),
