@@ -169,14 +169,16 @@ void mw_content_detach(struct mw_lane *lane, struct mw_flow *flow, bool send_on)
 {
 	struct mw_content *content = flow->content;
 
-	flow->client.bytes += mw_reassembly_beyond(&flow->client.kept, flow->client.nxt);
-	flow->server.bytes += mw_reassembly_beyond(&flow->server.kept, flow->server.nxt);
+	if (flow->state != MW_FLOW_CLOSED && flow->mode == MW_MODE_CONTENT) {
+		mw_count_kept(&flow->client);
+		mw_count_kept(&flow->server);
+	}
 	flow->ending = true;
 	finish(lane, flow);
 	flow->ending = false;
 	flow->starttls = (uint8_t)mw_smtp_starttls(&content->smtp);
 	mw_smtp_close(&content->smtp);
-	if (send_on)
+	if (send_on && !lane->config.passive)
 		mw_hold_flush(lane, flow, flow->client.high);
 	mw_reassembly_clear(&flow->client.kept);
 	mw_reassembly_clear(&flow->server.kept);
@@ -195,6 +197,8 @@ void mw_content_lose(struct mw_lane *lane, struct mw_flow *flow, enum mw_reason 
 		lane->counters.reason[reason]++;
 	}
 	flow->mode = MW_MODE_METADATA;
+	mw_count_kept(&flow->client);
+	mw_count_kept(&flow->server);
 	mw_content_detach(lane, flow, true);
 	flow->client.nxt = flow->client.high;
 	flow->server.nxt = flow->server.high;

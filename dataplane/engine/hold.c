@@ -45,13 +45,13 @@ void mw_hold_flush(struct mw_lane *lane, struct mw_flow *flow, uint32_t limit)
 	struct mw_half *half = &flow->client;
 	struct mw_segment segment;
 	struct mw_span run;
-	uint32_t seq, most;
+	uint32_t seq, most, from = half->sent;
 
 	if (flow->content == NULL || !flow->content->has_template)
 		return;
 	most = flow->segment_max > SEGMENT_LEAST ? flow->segment_max : SEGMENT_LEAST;
 	segment = flow->content->to_server;
-	while ((run = mw_reassembly_unsent(&half->kept, half->sent, limit, &seq)).len > 0) {
+	while ((run = mw_reassembly_unsent(&half->kept, from, limit, &seq)).len > 0) {
 		uint32_t len = run.len < most ? (uint32_t)run.len : most;
 		uint32_t size;
 
@@ -64,6 +64,7 @@ void mw_hold_flush(struct mw_lane *lane, struct mw_flow *flow, uint32_t limit)
 		size = mw_segment_write(&segment, mw_span_of(run.data, len), lane->frame,
 				sizeof(lane->frame));
 		mw_reassembly_sent(&half->kept, seq, seq + len);
+		from = seq + len; /* the marks may say less than was sent: never look back */
 		if (size == 0)
 			continue;
 		mw_lane_transmit(lane, MW_PORT_OUTSIDE, lane->frame, size);

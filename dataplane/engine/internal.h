@@ -7,6 +7,7 @@
  *   content.c   what the SMTP parser tells: envelopes, messages, loss of inspection
  *   transfer.c  a message on its way: facts, records waiting for the scan, judgement
  *   hold.c      the end of a message: held, released
+ *   count.c     octets that are counted only
  *   session.c   a connection's beginning and end, its report
  *   responder.c the conversation with a refused customer, in the server's place
  */
@@ -42,6 +43,12 @@
 #define MW_CLOSING_NS    (120 * MW_NS_PER_S)
 #define MW_HAM_FLUSH_NS  (60 * MW_NS_PER_S)
 
+#define MW_HOLES_MAX 8
+
+struct mw_hole {
+	uint32_t start, end;
+};
+
 /* One direction of a connection. Sequence numbers as on the wire. */
 struct mw_half {
 	uint32_t nxt;    /* the next octet to parse */
@@ -58,6 +65,8 @@ struct mw_half {
 	bool fin;        /* its FIN was seen, at fin_seq */
 	bool fin_sent;
 	bool ack_seen;
+	uint8_t holes;
+	struct mw_hole hole[MW_HOLES_MAX]; /* not inspected: octets that have not come yet */
 	uint64_t bytes;  /* octets of payload, each sequence number once */
 	struct mw_reassembly kept;
 };
@@ -214,6 +223,12 @@ void mw_stream_finish(struct mw_lane *lane, struct mw_flow *flow);
 void mw_reply_server(struct mw_lane *lane, struct mw_flow *flow, struct mw_packet *packet,
 		const struct mw_frame *frame);
 void mw_reply_pump(struct mw_lane *lane, struct mw_flow *flow);
+
+/* --- count.c --- */
+/* Octets of a direction that is not inspected, and its FIN. */
+void mw_count_octets(struct mw_half *half, const struct mw_frame *frame, uint32_t seq);
+/* Octets that are kept and were not parsed are counted as well, once, before they are let go. */
+void mw_count_kept(struct mw_half *half);
 
 /* --- content.c --- */
 bool mw_content_attach(struct mw_lane *lane, struct mw_flow *flow);

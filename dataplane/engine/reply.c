@@ -119,24 +119,6 @@ static bool note_ack(struct mw_lane *lane, struct mw_flow *flow, const struct mw
 	return true;
 }
 
-static void metadata_in(struct mw_flow *flow, const struct mw_frame *frame, uint32_t seq)
-{
-	struct mw_half *half = &flow->server;
-	uint32_t end = seq + frame->payload_len;
-
-	if (frame->payload_len > 0 && (!half->known || mw_seq_before(half->high, end))) {
-		half->bytes += half->known ? end - mw_seq_max(half->high, seq) : frame->payload_len;
-		half->known = true;
-		half->high = end;
-		half->nxt = end;
-	}
-	if ((frame->flags & MW_TCP_FIN) != 0 && !half->fin) {
-		half->fin = true;
-		half->fin_seq = end;
-		half->nxt = end;
-	}
-}
-
 static bool is_greeting(const struct mw_packet *packet, const struct mw_frame *frame)
 {
 	const uint8_t *p = packet->data + frame->payload;
@@ -187,13 +169,13 @@ void mw_reply_server(struct mw_lane *lane, struct mw_flow *flow, struct mw_packe
 	if (flow->state == MW_FLOW_EMBRYONIC && (frame->flags & MW_TCP_SYN) == 0)
 		flow->state = MW_FLOW_OPEN;
 	if (flow->content == NULL) {
-		metadata_in(flow, frame, seq);
+		mw_count_octets(half, frame, seq);
 		return;
 	}
 	if (frame->payload_len > 0 && !flow->handshake) {
 		if (!is_greeting(packet, frame)) {
 			mw_content_lose(lane, flow, MW_REASON_MIDSTREAM);
-			metadata_in(flow, frame, seq);
+			mw_count_octets(half, frame, seq);
 			return;
 		}
 		flow->handshake = true; /* all that was missed */

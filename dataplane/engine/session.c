@@ -146,7 +146,7 @@ bool mw_session_over(const struct mw_lane *lane, const struct mw_flow *flow)
 
 	if (flow->state != MW_FLOW_OPEN || flow->holding || !client->fin)
 		return false;
-	if (client->nxt != client->fin_seq)
+	if (client->nxt != client->fin_seq || client->holes > 0 || server->holes > 0)
 		return false;
 	if (flow->one_sided)
 		return lane->config.passive;

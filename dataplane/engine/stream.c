@@ -337,23 +337,13 @@ static void note_ack(struct mw_lane *lane, struct mw_flow *flow, const struct mw
 	}
 }
 
-/* Octets counted, not looked at. */
-static void metadata_in(struct mw_flow *flow, const struct mw_frame *frame, uint32_t seq)
+/* EHLO and HELO begin anew (RFC 5321, 4.1.4): a capture that starts with one misses nothing. */
+static bool begins_with_hello(const struct mw_packet *packet, const struct mw_frame *frame)
 {
-	struct mw_half *half = &flow->client;
-	uint32_t end = seq + frame->payload_len;
+	const char *p = (const char *)packet->data + frame->payload;
 
-	if (frame->payload_len > 0 && (!half->known || mw_seq_before(half->high, end))) {
-		half->bytes += half->known ? end - mw_seq_max(half->high, seq) : frame->payload_len;
-		half->known = true;
-		half->high = end;
-		half->nxt = end;
-	}
-	if ((frame->flags & MW_TCP_FIN) != 0 && !half->fin) {
-		half->fin = true;
-		half->fin_seq = end;
-		half->nxt = end;
-	}
+	return frame->payload_have >= 6 &&
+			(strncasecmp(p, "EHLO ", 5) == 0 || strncasecmp(p, "HELO ", 5) == 0);
 }
 
 void mw_stream_client(struct mw_lane *lane, struct mw_flow *flow, struct mw_packet *packet,
@@ -375,7 +365,7 @@ void mw_stream_client(struct mw_lane *lane, struct mw_flow *flow, struct mw_pack
 	if (flow->state == MW_FLOW_EMBRYONIC && (frame->flags & MW_TCP_SYN) == 0)
 		flow->state = MW_FLOW_OPEN;
 	if (!has_content) {
-		metadata_in(flow, frame, seq);
+		mw_count_octets(half, frame, seq);
 		return;
 	}
 	if (!half->known) {
@@ -383,9 +373,11 @@ void mw_stream_client(struct mw_lane *lane, struct mw_flow *flow, struct mw_pack
 		half->known = true;
 		mw_reassembly_start(&half->kept, seq);
 	}
+	if (frame->payload_len > 0 && !flow->handshake && lane->config.passive)
+		flow->handshake = begins_with_hello(packet, frame);
 	if (frame->payload_len > 0 && !flow->handshake) { /* neither SYN nor greeting was seen */
 		mw_content_lose(lane, flow, MW_REASON_MIDSTREAM);
-		metadata_in(flow, frame, seq);
+		mw_count_octets(half, frame, seq);
 		return;
 	}
 	keep_template(flow, packet, frame);

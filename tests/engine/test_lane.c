@@ -246,6 +246,77 @@ static void a_hold_ends_by_time(void **state)
 	rig_close(&rig);
 }
 
+/* STARTTLS: from the ClientHello on nothing is read, and everything passes. */
+#define TLS_OCTETS 9000
+
+struct tls {
+	uint32_t step;
+	uint8_t octets[TLS_OCTETS];
+};
+
+static void tls_on_data(void *ctx, struct net *net, enum net_end end)
+{
+	struct tls *tls = ctx;
+	struct net_peer *p = &net->peer[end];
+	static const char *const says[] = {"220 hi\r\n", "EHLO c\r\n", "250-s\r\n250 STARTTLS\r\n",
+		"STARTTLS\r\n", "220 go on\r\n"};
+
+	if (tls->step < 5 && (tls->step % 2 == 0) == (end == NET_SERVER) &&
+			(tls->step == 0 || (p->in_len > p->in_read && p->in[p->in_len - 1] == '\n'))) {
+		p->in_read = p->in_len;
+		net_write(net, end, says[tls->step], strlen(says[tls->step]));
+		tls->step++;
+	} else if (tls->step == 5 && end == NET_CLIENT && p->in_len > p->in_read) {
+		p->in_read = p->in_len;
+		net_write(net, end, tls->octets, TLS_OCTETS);
+		net_close(net, end);
+		tls->step++;
+	} else if (tls->step == 6 && end == NET_SERVER && p->in_len >= 18 + TLS_OCTETS) {
+		net_write(net, end, tls->octets, TLS_OCTETS);
+		net_close(net, end);
+		tls->step++;
+	}
+}
+
+static void tls_passes_unread(void **state)
+{
+	static struct tls tls;
+
+	for (uint64_t seed = 1; seed <= rounds(60); seed++) {
+		struct rig rig;
+		struct rig_options options = {.scan_budget_ns = 50000};
+		struct net net;
+
+		seed_now = seed;
+		memset(&tls, 0, sizeof(tls));
+		rig_open(&rig, &options);
+		net_init(&net, seed + 70000, rig.lane);
+		net.way[0] = (struct net_way){.loss_percent = 4, .repeat_percent = 4, .delay_max_ms = 10};
+		net.way[1] = net.way[0];
+		rig.net = &net;
+		for (uint32_t i = 0; i < TLS_OCTETS; i++)
+			tls.octets[i] = (uint8_t)net_random(&net, 256);
+		memcpy(tls.octets, "\x16\x03\x01", 3);
+		net.on_data = tls_on_data;
+		net.ctx = &tls;
+		net_connect(&net);
+		assert_true(net_run(&net, net.now_ns + 600 * MW_NS_PER_S));
+		mw_lane_finish(rig.lane, net.now_ns);
+		assert_memory_equal(net.peer[NET_SERVER].in + net.peer[NET_SERVER].in_len - TLS_OCTETS,
+				tls.octets, TLS_OCTETS);
+		assert_memory_equal(net.peer[NET_CLIENT].in + net.peer[NET_CLIENT].in_len - TLS_OCTETS,
+				tls.octets, TLS_OCTETS);
+		assert_int_equal(rig.session.starttls, MW_SMTP_STARTTLS_USED);
+		assert_true(rig.session.metadata);
+		assert_int_equal(rig.session.reason, MW_REASON_STARTTLS);
+		assert_int_equal(rig.session.client_bytes, net.peer[NET_CLIENT].out_len);
+		assert_int_equal(rig.session.server_bytes, net.peer[NET_SERVER].out_len);
+		rig_assert_empty(&rig);
+		net_free(&net);
+		rig_close(&rig);
+	}
+}
+
 #define REPLY "Mail from this customer is refused, ticket MW-2026-000123, call +49 89 1234"
 
 static void the_responder_refuses(void **state)
@@ -431,6 +502,7 @@ int main(void)
 		cmocka_unit_test_teardown(large_messages_under_loss, print_seed),
 		cmocka_unit_test_teardown(a_capture_says_the_same, print_seed),
 		cmocka_unit_test(a_hold_ends_by_time),
+		cmocka_unit_test_teardown(tls_passes_unread, print_seed),
 		cmocka_unit_test_teardown(the_responder_refuses, print_seed),
 		cmocka_unit_test(a_reset_is_a_reset),
 		cmocka_unit_test_teardown(an_open_connection_is_cut, print_seed),
