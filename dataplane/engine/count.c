@@ -16,7 +16,8 @@ static void remember_hole(struct mw_half *half, uint32_t start, uint32_t end)
 	half->hole[half->holes++] = (struct mw_hole){start, end};
 }
 
-static void fill_holes(struct mw_half *half, uint32_t seq, uint32_t end)
+/* The part of one hole that the segment fills; false when it fills none. */
+static bool fill_one(struct mw_half *half, uint32_t seq, uint32_t end)
 {
 	for (uint8_t i = 0; i < half->holes; i++) {
 		struct mw_hole hole = half->hole[i];
@@ -27,14 +28,13 @@ static void fill_holes(struct mw_half *half, uint32_t seq, uint32_t end)
 		half->bytes += to - from;
 		half->holes--;
 		memmove(half->hole + i, half->hole + i + 1, (size_t)(half->holes - i) * sizeof(hole));
-		i--;
 		if (mw_seq_before(hole.start, from))
 			remember_hole(half, hole.start, from);
 		if (mw_seq_before(to, hole.end))
 			remember_hole(half, to, hole.end);
-		if (mw_seq_before(hole.start, from) || mw_seq_before(to, hole.end))
-			return; /* the segment lay within this one, or met its edge: the rest is a repeat */
+		return true;
 	}
+	return false;
 }
 
 void mw_count_octets(struct mw_half *half, const struct mw_frame *frame, uint32_t seq)
@@ -46,7 +46,8 @@ void mw_count_octets(struct mw_half *half, const struct mw_frame *frame, uint32_
 			half->known = true;
 			half->high = seq;
 		}
-		fill_holes(half, seq, end);
+		while (fill_one(half, seq, end))
+			;
 		if (mw_seq_before(half->high, end)) {
 			if (mw_seq_before(half->high, seq))
 				remember_hole(half, half->high, seq);
