@@ -120,7 +120,8 @@ int mw_core_open(struct mw_core *core, struct mw_cases_txn *txn, const char *cus
 		(uint8_t)mw_contacts_get(txn, customer.id, contacts, MW_TICKET_CONTACTS_MAX);
 	memcpy(ev->opened.contacts, contacts, sizeof(contacts[0]) * ev->opened.contact_count);
 	*ticket = mw_ticket_key(&ev->opened.number);
-	mw_evidence_freeze(txn, customer.index, *ticket);
+	mw_evidence_freeze(
+		txn, customer.index, *ticket, core->settings->retention.evidence_per_ticket);
 	mw_timer_clear(txn, MW_TIMER_OF_EVIDENCE, MW_EVIDENCE_RECENT(customer.index), 0);
 	rc = step_and_store(core, txn, &customer, ev, now_s);
 	if (rc == 0)
@@ -151,6 +152,7 @@ int mw_core_mail_result(struct mw_core *core, struct mw_cases_txn *txn,
 	snprintf(ev->by, sizeof(ev->by), "relay");
 	snprintf(ev->text, sizeof(ev->text), "%s", core->mail.last_reply);
 	ev->mail.mail = core->mail.kind;
+	ev->mail.revision = core->mail.revision;
 	rc = mw_core_step(core, txn, mw_ticket_key(&core->mail.ticket), ev, now_s);
 	/* A ticket that has moved on no longer cares; the outbox has the answer. */
 	return rc == -EPERM || rc == -ESTALE || rc == -ENOENT ? txn->base.error : rc;

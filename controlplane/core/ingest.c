@@ -70,7 +70,9 @@ static void keep_evidence(struct mw_core *core, struct mw_cases_txn *txn,
 		event->message.mailer[0] = '\0';
 		event->message.date[0] = '\0';
 	}
-	mw_evidence_add(txn, at, event);
+	mw_evidence_add(txn, at, event,
+		ticket != 0 ? core->settings->retention.evidence_per_ticket
+			    : MW_EVIDENCE_RECENT_MAX);
 	if (ticket == 0)
 		mw_timer_set(txn, &retention);
 }

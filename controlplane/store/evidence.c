@@ -20,7 +20,8 @@ uint64_t mw_evidence_count(struct mw_cases_txn *txn, uint64_t ticket)
 	return mw_key_read_u64(value.data);
 }
 
-static void add_octets(struct mw_cases_txn *txn, uint64_t ticket, struct mw_span record)
+static void add_octets(
+	struct mw_cases_txn *txn, uint64_t ticket, struct mw_span record, uint32_t limit)
 {
 	uint64_t number = mw_evidence_count(txn, ticket) + 1;
 	struct mw_key head = key_of(ticket, 0), key = key_of(ticket, number);
@@ -28,13 +29,14 @@ static void add_octets(struct mw_cases_txn *txn, uint64_t ticket, struct mw_span
 
 	mw_cases_put(txn, MW_TABLE_EVIDENCE, mw_key_span(&key), record);
 	mw_cases_put(txn, MW_TABLE_EVIDENCE, mw_key_span(&head), mw_key_span(&count));
-	if (number > MW_EVIDENCE_FIRST_MAX + MW_EVIDENCE_LATEST_MAX) {
-		key = key_of(ticket, number - MW_EVIDENCE_LATEST_MAX);
+	if (number > limit) {
+		key = key_of(ticket, number - limit / 2);
 		mw_cases_del(txn, MW_TABLE_EVIDENCE, mw_key_span(&key));
 	}
 }
 
-void mw_evidence_add(struct mw_cases_txn *txn, uint64_t ticket, const struct mw_event *event)
+void mw_evidence_add(
+	struct mw_cases_txn *txn, uint64_t ticket, const struct mw_event *event, uint32_t limit)
 {
 	static _Thread_local uint8_t record[MW_EVENT_RECORD_MAX];
 	size_t len = mw_event_encode(event, record, sizeof(record));
@@ -42,7 +44,7 @@ void mw_evidence_add(struct mw_cases_txn *txn, uint64_t ticket, const struct mw_
 	if (len == 0)
 		mw_cases_fail(txn, -E2BIG);
 	else
-		add_octets(txn, ticket, mw_span_of(record, len));
+		add_octets(txn, ticket, mw_span_of(record, len), limit);
 }
 
 struct mw_walk mw_evidence_walk(struct mw_cases_txn *txn, uint64_t ticket)
@@ -80,7 +82,8 @@ uint32_t mw_evidence_remove(struct mw_cases_txn *txn, uint64_t ticket)
 	return gone;
 }
 
-void mw_evidence_freeze(struct mw_cases_txn *txn, uint32_t customer_index, uint64_t ticket)
+void mw_evidence_freeze(
+	struct mw_cases_txn *txn, uint32_t customer_index, uint64_t ticket, uint32_t limit)
 {
 	uint64_t recent = MW_EVIDENCE_RECENT(customer_index);
 	struct mw_key prefix = mw_key_u64(recent), head = key_of(recent, 0);
@@ -103,7 +106,7 @@ void mw_evidence_freeze(struct mw_cases_txn *txn, uint32_t customer_index, uint6
 		}
 		mw_walk_end(&walk);
 		if (more)
-			add_octets(txn, ticket, mw_span_of(record, len));
+			add_octets(txn, ticket, mw_span_of(record, len), limit);
 	}
 	mw_cases_del(txn, MW_TABLE_EVIDENCE, mw_key_span(&head));
 }

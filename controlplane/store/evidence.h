@@ -9,11 +9,12 @@
 #include "common/contract/event.h"
 #include "controlplane/store/cases.h"
 
-#define MW_EVIDENCE_FIRST_MAX  100 /* kept from the beginning of a case */
-#define MW_EVIDENCE_LATEST_MAX 100 /* and of what came last */
+#define MW_EVIDENCE_RECENT_MAX 200 /* of a customer without a ticket */
 
-/* Adds one observation. The count of the ticket grows even when an older one must give way. */
-void mw_evidence_add(struct mw_cases_txn *txn, uint64_t ticket, const struct mw_event *event);
+/* Adds one observation; `limit` are kept, the first half of them and the latest. The count of the
+ * ticket grows even when an older one must give way. */
+void mw_evidence_add(
+	struct mw_cases_txn *txn, uint64_t ticket, const struct mw_event *event, uint32_t limit);
 uint64_t mw_evidence_count(struct mw_cases_txn *txn, uint64_t ticket);
 /* In the order of arrival; start with mw_evidence_walk(). `number` counts from 1, with a hole where
  * observations gave way. */
@@ -27,6 +28,7 @@ uint32_t mw_evidence_remove(struct mw_cases_txn *txn, uint64_t ticket);
  * begins before it was opened. Kept under a number of its own. */
 #define MW_EVIDENCE_RECENT(customer_index) ((1ull << 63) | (customer_index))
 /* Hands what was recent over to the ticket. */
-void mw_evidence_freeze(struct mw_cases_txn *txn, uint32_t customer_index, uint64_t ticket);
+void mw_evidence_freeze(
+	struct mw_cases_txn *txn, uint32_t customer_index, uint64_t ticket, uint32_t limit);
 
 #endif
