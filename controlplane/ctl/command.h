@@ -24,7 +24,7 @@ struct mw_ctl {
 	struct mw_rules_job *rules;
 	const char *version;
 	const char *replay_program; /* for `rules test`; "" when there is none */
-	bool any_class; /* without settings nobody knows which classes there are */
+	bool any_class;		    /* without settings nobody knows which classes there are */
 	uint64_t started_s;
 	uint64_t commands, commands_refused;
 };
@@ -123,8 +123,8 @@ json_t *mw_doc_ticket(
 json_t *mw_doc_task(const struct mw_task *task);
 json_t *mw_doc_tasks(struct mw_cases_txn *txn, uint64_t ticket);
 /* What a person should do next with this ticket, one line. */
-void mw_next_step(struct mw_cases_txn *txn, const struct mw_ticket *ticket, uint64_t now_s,
-	char *out, size_t out_size);
+void mw_next_step(
+	struct mw_cases_txn *txn, const struct mw_ticket *ticket, char *out, size_t out_size);
 /* A ticket by its number as a person writes it. False with a refusal. */
 bool mw_take_ticket(
 	struct mw_command *c, const char *text, struct mw_cases_txn *txn, uint64_t *key);

@@ -134,8 +134,10 @@ void mw_text_time(FILE *out, uint64_t s, uint64_t now_s)
 			apart / 60 % 60);
 	else
 		snprintf(span, sizeof(span), "%" PRIu64 " days", apart / 86400);
-	fprintf(out, "%s UTC (%s%s%s)", mw_core_time_format(s, at), s > now_s ? "in " : "", span,
-		s > now_s ? "" : " ago");
+	mw_core_time_format(s, at);
+	/* Today's times without the date: the column stays narrow on the phone. */
+	fprintf(out, "%s UTC (%s%s%s)", s / 86400 == now_s / 86400 ? at + 11 : at,
+		s > now_s ? "in " : "", span, s > now_s ? "" : " ago");
 }
 
 static size_t cell(

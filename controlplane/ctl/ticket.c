@@ -66,7 +66,7 @@ json_t *mw_doc_ticket(
 	char number[MW_TICKET_MAX], next[256];
 	json_t *doc, *more;
 
-	mw_next_step(txn, ticket, c->now_s, next, sizeof(next));
+	mw_next_step(txn, ticket, next, sizeof(next));
 	doc = json_pack("{s:s, s:o, s:s, s:o, s:o, s:o, s:o, s:o, s:s, s:I, s:I, s:o, s:o}", "id",
 		mw_ticket_number_format(&ticket->number, number), "customer",
 		mw_json_text(ticket->customer), "state", mw_ticket_state_name(ticket->state),
@@ -96,36 +96,61 @@ json_t *mw_doc_ticket(
 	return doc;
 }
 
-void mw_next_step(struct mw_cases_txn *txn, const struct mw_ticket *ticket, uint64_t now_s,
-	char *out, size_t out_size)
+/* The open task that matters most: a decision, then a call begun, then a call to be made. */
+static bool first_task(struct mw_cases_txn *txn, uint64_t key, struct mw_task *out)
 {
-	uint64_t key = mw_ticket_key(&ticket->number);
 	struct mw_key from = mw_key_u64(key);
 	struct mw_walk walk = mw_walk_from(txn, MW_TABLE_OPEN_TASKS, mw_key_span(&from));
+	unsigned best = 0;
+	struct mw_task task;
+
+	while (mw_task_next_open(&walk, key, &task)) {
+		unsigned worth = task.kind == MW_TASK_DECIDE ? 4
+				 : task.kind == MW_TASK_CALL ? task.state == MW_TASK_TAKEN ? 3 : 2
+				 : task.kind == MW_TASK_TAM  ? 1
+							     : 0;
+
+		if (worth > best) {
+			best = worth;
+			*out = task;
+		}
+	}
+	mw_walk_end(&walk);
+	return best > 0;
+}
+
+static void call_step(const struct mw_task *task, char *out, size_t out_size)
+{
+	if (task->state == MW_TASK_TAKEN)
+		snprintf(out, out_size,
+			"say how the call with %s went: weirctl task outcome %" PRIu64
+			" reached|no-answer|busy|wrong-number|voicemail",
+			task->contact_name, task->id);
+	else
+		snprintf(out, out_size, "%s %s, %s: weirctl task take %" PRIu64,
+			task->kind == MW_TASK_CALL ? "call" : "ask the account manager",
+			task->contact_name,
+			task->phone[0] != '\0' ? task->phone : "no phone number", task->id);
+}
+
+void mw_next_step(
+	struct mw_cases_txn *txn, const struct mw_ticket *ticket, char *out, size_t out_size)
+{
 	char number[MW_TICKET_MAX];
 	struct mw_task task;
-	bool has_task = mw_task_next_open(&walk, key, &task);
+	bool has_task = first_task(txn, mw_ticket_key(&ticket->number), &task);
+	bool calling = ticket->state == MW_TICKET_OPEN || ticket->state == MW_TICKET_CONTACTING;
 
-	mw_walk_end(&walk);
 	mw_ticket_number_format(&ticket->number, number);
-	if (has_task && (task.kind == MW_TASK_CALL || task.kind == MW_TASK_TAM)) {
-		if (task.state == MW_TASK_OPEN)
-			snprintf(out, out_size, "%s %s, %s: weirctl task take %" PRIu64,
-				task.kind == MW_TASK_CALL ? "call" : "ask the account manager",
-				task.contact_name,
-				task.phone[0] != '\0' ? task.phone : "no phone number", task.id);
-		else
-			snprintf(out, out_size,
-				"say how the call with %s went: weirctl task outcome %" PRIu64
-				" reached|no-answer|busy|wrong-number|voicemail",
-				task.contact_name, task.id);
-		return;
-	}
 	if (has_task && task.kind == MW_TASK_DECIDE) {
 		snprintf(out, out_size,
 			"decide: weirctl ticket disable %s --reason ..., or ticket extend %s "
 			"--until ...",
 			number, number);
+		return;
+	}
+	if (has_task && (task.kind == MW_TASK_CALL || calling)) {
+		call_step(&task, out, out_size);
 		return;
 	}
 	switch (ticket->state) {
@@ -134,7 +159,15 @@ void mw_next_step(struct mw_cases_txn *txn, const struct mw_ticket *ticket, uint
 		break;
 	case MW_TICKET_OPEN:
 	case MW_TICKET_CONTACTING:
-		snprintf(out, out_size, "wait for the next call or the relay's answer");
+		if (ticket->final_queued)
+			snprintf(out, out_size, "wait for the relay to take the final mail");
+		else if (mw_ticket_timer_due(ticket, MW_TIMER_CALL_NEXT) != 0 || has_task)
+			snprintf(out, out_size, "wait for the next call to be due");
+		else
+			snprintf(out, out_size,
+				"nobody to call or to mail: find a contact, then weirctl ticket "
+				"contacted %s",
+				number);
 		break;
 	case MW_TICKET_WORKING:
 	case MW_TICKET_AWAITING:
@@ -163,7 +196,6 @@ void mw_next_step(struct mw_cases_txn *txn, const struct mw_ticket *ticket, uint
 		snprintf(out, out_size, "nothing: the case is over");
 		break;
 	}
-	(void)now_s;
 }
 
 void mw_tell_ticket(struct mw_command *c, struct mw_cases_txn *txn, uint64_t key)
@@ -173,7 +205,7 @@ void mw_tell_ticket(struct mw_command *c, struct mw_cases_txn *txn, uint64_t key
 
 	if (!mw_ticket_get(txn, key, ticket))
 		return;
-	mw_next_step(txn, ticket, c->now_s, next, sizeof(next));
+	mw_next_step(txn, ticket, next, sizeof(next));
 	fprintf(c->text, "%s is %s, verdict %s", mw_ticket_number_format(&ticket->number, number),
 		mw_ticket_state_name(ticket->state), mw_verdict_name(ticket->verdict));
 	if (ticket->deadline_s != 0) {

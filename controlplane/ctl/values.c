@@ -59,6 +59,23 @@ static void from_cases(struct mw_ctl *ctl, struct mw_ctl_values *out)
 	mw_cases_abort(&txn);
 }
 
+/* Events behind the cursor: by their numbers, since what is consumed is trimmed a little later. */
+static uint64_t lag(const struct mw_events *events, uint64_t cursor)
+{
+	uint64_t counter = (1ull << MW_EVENTS_COUNTER_BITS) - 1, last = 0;
+	struct mw_span key, value;
+	struct mw_txn txn;
+
+	if (mw_txn_begin(&txn, events->env, false) == 0 &&
+		mw_txn_last(&txn, events->event, &key, &value))
+		last = mw_key64_value(key);
+	mw_txn_abort(&txn);
+	if (last <= cursor)
+		return 0;
+	/* In a new epoch the counter began anew. */
+	return (last & ~counter) == (cursor & ~counter) ? last - cursor : last & counter;
+}
+
 void mw_ctl_values(struct mw_ctl *ctl, struct mw_ctl_values *out)
 {
 	const struct mw_core_counters *counters = &ctl->core->counters;
@@ -85,11 +102,8 @@ void mw_ctl_values(struct mw_ctl *ctl, struct mw_ctl_values *out)
 	m->commands = ctl->commands;
 	m->commands_refused = ctl->commands_refused;
 	if (ctl->events != NULL) {
-		uint64_t stored = mw_events_count(ctl->events);
-
 		m->store_fill[1] = mw_env_fill(ctl->events->env);
-		m->events_lag =
-			stored; /* trimming follows the cursor: what is there is not consumed yet */
+		m->events_lag = lag(ctl->events, out->events_cursor);
 		mw_events_lanes(ctl->events, take_lane, out);
 	}
 }

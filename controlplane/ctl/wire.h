@@ -14,11 +14,12 @@
 
 #include <stdint.h>
 
-#define MW_WIRE_VERSION	    1
-#define MW_WIRE_PREFIX	    8
-#define MW_WIRE_HEAD_MAX    (256u * 1024)
-#define MW_WIRE_REQUEST_MAX (128u * 1024 * 1024) /* data of a request: a million customers as CSV \
-						  */
+#define MW_WIRE_VERSION	 1
+#define MW_WIRE_PREFIX	 8
+#define MW_WIRE_HEAD_MAX (256u * 1024)
+#define MW_WIRE_REQUEST_MAX                                                   \
+	(128u * 1024 * 1024) /* data of a request: a million customers as CSV \
+			      */
 #define MW_WIRE_REPLY_MAX (1024u * 1024 * 1024)
 
 enum { MW_EXIT_DONE = 0, MW_EXIT_REFUSED = 1, MW_EXIT_USAGE = 2, MW_EXIT_UNREACHABLE = 3 };
