@@ -169,14 +169,35 @@ static void slot_feed(struct feed *f, struct mw_scan_slot *slot, struct mw_span 
 
 	slot->dirty = true;
 	slot->octets += text.len;
-	for (unsigned k = 0; k < MW_DIGESTS; k++)
-		if (slot->digests[k] != NULL)
-			EVP_DigestUpdate(slot->digests[k], text.data, text.len);
+	if ((slot->digests & 1u << MW_DIGEST_MD5) != 0)
+		MD5_Update(&slot->md5, text.data, text.len);
+	if ((slot->digests & 1u << MW_DIGEST_SHA1) != 0)
+		SHA1_Update(&slot->sha1, text.data, text.len);
+	if ((slot->digests & 1u << MW_DIGEST_SHA256) != 0)
+		SHA256_Update(&slot->sha256, text.data, text.len);
 	for (unsigned i = 0; i < 2; i++)
 		if (streams[i] != NULL &&
 			hs_scan_stream(streams[i], (const char *)text.data, (unsigned)text.len, 0,
 				f->scratch->hs, on_match, f) != HS_SUCCESS)
 			f->scan->incomplete = true;
+}
+
+static void slot_digests(struct mw_scan *scan, struct mw_scan_slot *slot)
+{
+	uint8_t octets[SHA256_DIGEST_LENGTH];
+
+	if ((slot->digests & 1u << MW_DIGEST_MD5) != 0) {
+		MD5_Final(octets, &slot->md5);
+		mw_scan_digest(scan, MW_DIGEST_MD5, octets, slot->octets);
+	}
+	if ((slot->digests & 1u << MW_DIGEST_SHA1) != 0) {
+		SHA1_Final(octets, &slot->sha1);
+		mw_scan_digest(scan, MW_DIGEST_SHA1, octets, slot->octets);
+	}
+	if ((slot->digests & 1u << MW_DIGEST_SHA256) != 0) {
+		SHA256_Final(octets, &slot->sha256);
+		mw_scan_digest(scan, MW_DIGEST_SHA256, octets, slot->octets);
+	}
 }
 
 /* The end of a stream: `$` is tried, hashes are finished, the slot goes back. */
@@ -191,16 +212,8 @@ static void slot_end(struct feed *f, struct mw_scan_pool *pool, uint32_t *index)
 		hs_reset_stream(slot->literal, 0, f->scratch->hs, on_match, f);
 	if (slot->regex != NULL)
 		hs_reset_stream(slot->regex, 0, f->scratch->hs, on_match, f);
-	for (unsigned k = 0; k < MW_DIGESTS; k++) {
-		uint8_t octets[EVP_MAX_MD_SIZE];
-
-		if (slot->digests[k] == NULL)
-			continue;
-		if (EVP_DigestFinal_ex(slot->digests[k], octets, NULL) == 1)
-			mw_scan_digest(f->scan, (enum mw_digest_kind)(k + 1), octets, slot->octets);
-		EVP_DigestInit_ex(slot->digests[k], NULL, NULL);
-	}
-	slot->dirty = false;
+	slot_digests(f->scan, slot);
+	slot->dirty = slot->digests != 0;
 	mw_scan_slot_put(pool, *index);
 	*index = MW_SLOT_NONE;
 }

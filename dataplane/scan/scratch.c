@@ -18,12 +18,6 @@ static const struct mw_scan_section *section_of(
 	return at == MW_RULESET_NONE ? NULL : &rules->sections[at];
 }
 
-static bool digest_new(EVP_MD_CTX **out, const EVP_MD *md)
-{
-	*out = EVP_MD_CTX_new();
-	return *out != NULL && EVP_DigestInit_ex(*out, md, NULL) == 1;
-}
-
 static bool open_stream(struct mw_scan_scratch *s, hs_database_t *db, hs_stream_t **out)
 {
 	size_t size = 0;
@@ -55,15 +49,8 @@ static bool pool_new(struct mw_scan_scratch *s, struct mw_scan_pool *pool, enum 
 		if (section != NULL && (!open_stream(s, section->literal_db, &slot->literal) ||
 					       !open_stream(s, section->regex_db, &slot->regex)))
 			return false;
-		if ((digests & 1u << MW_DIGEST_MD5) != 0 &&
-			!digest_new(&slot->digests[MW_DIGEST_MD5 - 1], EVP_md5()))
-			return false;
-		if ((digests & 1u << MW_DIGEST_SHA1) != 0 &&
-			!digest_new(&slot->digests[MW_DIGEST_SHA1 - 1], EVP_sha1()))
-			return false;
-		if ((digests & 1u << MW_DIGEST_SHA256) != 0 &&
-			!digest_new(&slot->digests[MW_DIGEST_SHA256 - 1], EVP_sha256()))
-			return false;
+		slot->digests = digests;
+		slot->dirty = true; /* hashes have not begun */
 	}
 	pool->free_first = count > 0 ? 0 : MW_SLOT_NONE;
 	return true;
@@ -78,8 +65,6 @@ static void pool_free(struct mw_scan_pool *pool)
 			hs_close_stream(slot->literal, NULL, NULL, NULL);
 		if (slot->regex != NULL)
 			hs_close_stream(slot->regex, NULL, NULL, NULL);
-		for (unsigned k = 0; k < MW_DIGESTS; k++)
-			EVP_MD_CTX_free(slot->digests[k]);
 	}
 	free(pool->slots);
 }
@@ -91,9 +76,11 @@ void mw_scan_slot_reset(struct mw_scan_slot *slot)
 			hs_reset_stream(slot->literal, 0, NULL, NULL, NULL);
 		if (slot->regex != NULL)
 			hs_reset_stream(slot->regex, 0, NULL, NULL, NULL);
-		for (unsigned k = 0; k < MW_DIGESTS; k++)
-			if (slot->digests[k] != NULL)
-				EVP_DigestInit_ex(slot->digests[k], NULL, NULL);
+		if (slot->digests != 0) {
+			MD5_Init(&slot->md5);
+			SHA1_Init(&slot->sha1);
+			SHA256_Init(&slot->sha256);
+		}
 	}
 	slot->dirty = false;
 	slot->octets = 0;

@@ -4,14 +4,18 @@
 
 #include "dataplane/scan/ruleset_memory.h"
 
-#include <openssl/evp.h>
-
-#define MW_DIGESTS 3 /* md5, sha1, sha256: place = kind - 1 */
+/* The old interfaces: the new one allocates each time a hash begins. */
+#define OPENSSL_SUPPRESS_DEPRECATED
+#include <openssl/md5.h>
+#include <openssl/sha.h>
 
 /* The pattern streams of one FULL or ATTACHMENT stream of octets. */
 struct mw_scan_slot {
 	hs_stream_t *literal, *regex;
-	EVP_MD_CTX *digests[MW_DIGESTS];
+	uint32_t digests; /* bit (1 << MW_DIGEST_x) */
+	MD5_CTX md5;
+	SHA_CTX sha1;
+	SHA256_CTX sha256;
 	uint64_t octets;
 	uint32_t next_free;
 	bool dirty; /* holds the state of an earlier text */
