@@ -183,8 +183,7 @@ static int build(struct mw_rulebook *book, const struct mw_rules_options *option
 	/* Known before rules that build on it are judged. */
 	for (size_t i = 0; i < book->count; i++)
 		if (book->defs[i]->kind == MW_DEF_FULL && book->defs[i]->unsupported == NULL)
-			book->defs[i]->unsupported =
-				mw_database_streams(&book->bag, book->defs[i]);
+			book->defs[i]->unsupported = mw_database_streams(&book->bag, book->defs[i]);
 	int ret = mw_plan_make(&plan, book, options != NULL && options->keep_unused);
 
 	if (ret == 0)

@@ -26,6 +26,56 @@ static bool too_large(int code)
 	       code == PCRE2_ERROR_PATTERN_STRING_TOO_LONG;
 }
 
+/*
+ * An atomic group with a lazy repeat or with alternatives: the machine code of PCRE2 10.42 now and
+ * then stops too early (its issue 347) or goes back into the group, and so differs from Perl. Reads
+ * no more of the syntax than it needs: brackets, escapes, groups.
+ */
+static bool atomic_trap(struct mw_span s)
+{
+	uint8_t atomic[256] = {0}; /* by depth: within an atomic group */
+	unsigned depth = 0;
+
+	for (size_t i = 0; i < s.len; i++) {
+		switch (s.data[i]) {
+		case '\\':
+			i++;
+			break;
+		case '[':
+			i += i + 1 < s.len && s.data[i + 1] == '^' ? 2 : 1;
+			if (i < s.len && s.data[i] == ']')
+				i++;
+			for (; i < s.len && s.data[i] != ']'; i++)
+				i += s.data[i] == '\\';
+			break;
+		case '(':
+			if (++depth >= sizeof(atomic))
+				return true;
+			atomic[depth] = atomic[depth - 1] ||
+					(i + 2 < s.len && memcmp(s.data + i, "(?>", 3) == 0);
+			if (i + 1 < s.len && s.data[i + 1] == '?')
+				i++;
+			break;
+		case ')':
+			depth -= depth > 0;
+			break;
+		case '|':
+			if (atomic[depth])
+				return true;
+			break;
+		case '?':
+			if (atomic[depth] && i > 0 &&
+				(s.data[i - 1] == '*' || s.data[i - 1] == '+' ||
+					s.data[i - 1] == '?' || s.data[i - 1] == '}'))
+				return true;
+			break;
+		default:
+			break;
+		}
+	}
+	return false;
+}
+
 int mw_plan_check_patterns(struct mw_plan *plan)
 {
 	struct mw_rulebook *book = plan->book;
@@ -49,6 +99,9 @@ int mw_plan_check_patterns(struct mw_plan *plan)
 			/* The scanner only runs machine code: see dataplane/scan/load.c. */
 			if (pcre2_jit_compile(re, PCRE2_JIT_COMPLETE) != 0)
 				def->unsupported = "PCRE2 cannot make machine code of its pattern";
+			else if (atomic_trap(def->pattern))
+				def->unsupported = "has a lazy repeat in an atomic group, which "
+						   "PCRE2 gets wrong";
 			pcre2_code_free(re);
 			continue;
 		}

@@ -65,6 +65,8 @@ static void test_blocks(void **state)
 		"report_contact me\n"
 		"header BYEVAL eval:check_x('a')\n"
 		"meta ON_EVAL BYEVAL && IN_YES\n"
+		"body LAZY /(?>x[)>]\\)+?)y/\nbody CHOICE /a(?>(?:x)y|z)y/\nbody ATOMIC "
+		"/(?>x+)(?:[)>]+?)y/\n"
 		"header RELAY X-Spam-Relays-External =~ /x/\n");
 	rig_record(&rig, MW_RECORD_BODY, "", "x#y xy");
 	rig_end(&rig, 0);
@@ -84,6 +86,9 @@ static void test_blocks(void **state)
 	assert_int_equal(rig_fate(&rig, "ON_EVAL", reason, sizeof(reason)), MW_RULE_UNSUPPORTED);
 	assert_string_equal(reason, "needs BYEVAL, which is not supported");
 	assert_int_equal(rig_fate(&rig, "RELAY", NULL, 0), MW_RULE_UNSUPPORTED);
+	assert_int_equal(rig_fate(&rig, "LAZY", NULL, 0), MW_RULE_UNSUPPORTED);
+	assert_int_equal(rig_fate(&rig, "CHOICE", NULL, 0), MW_RULE_UNSUPPORTED);
+	assert_int_equal(rig_fate(&rig, "ATOMIC", NULL, 0), MW_RULE_GATED);
 	assert_int_equal(rig_fate(&rig, "OFF", NULL, 0), MW_RULE_UNUSED);
 	assert_int_equal(rig_fate(&rig, "IN_NO", NULL, 0), MW_RULE_FATE_COUNT);
 	rig_free(&rig);
