@@ -72,13 +72,14 @@ static void contacted(struct mw_command *c, struct mw_ticket_event *ev)
 static void report(struct mw_command *c, struct mw_ticket_event *ev)
 {
 	const char *by = mw_argument_option(c->arguments, "by");
+	char name[MW_CONTACT_NAME_MAX];
 
 	ev->kind = MW_TEV_REPORT;
 	ev->report.number = c->ctl->core->ticket.number;
 	mw_take_text(c, "--measures", mw_argument_option(c->arguments, "measures"),
 		ev->report.measures, sizeof(ev->report.measures));
-	if (by != NULL)
-		mw_take_text(c, "--by", by, ev->text, MW_ACTOR_MAX);
+	if (by != NULL && mw_take_text(c, "--by", by, name, sizeof(name)))
+		snprintf(ev->text, sizeof(ev->text), "reported by %s", name);
 }
 
 static void tam_outcome(struct mw_command *c, struct mw_ticket_event *ev)

@@ -391,19 +391,15 @@ def hostile_peers():
         peer.close()
 
 
-def main():
-    relay = socketserver.ThreadingTCPServer(("127.0.0.1", 0), Relay)
-    relay.daemon_threads = True
-    threading.Thread(target=relay.serve_forever, daemon=True).start()
-    metrics_port = free_port()
-    settings = file("mailweir.yaml", f"""inspection_default: content
+def settings_file(relay_port, metrics_port):
+    return file("mailweir.yaml", f"""inspection_default: content
 desk:
   name: Example desk
   phone: "+49 30 1234"
   email: abuse@isp.example
 mail:
   relay_host: 127.0.0.1
-  relay_port: {relay.server_address[1]}
+  relay_port: {relay_port}
   relay_helo: mailweir.isp.example
   from: abuse@isp.example
   message_id_domain: isp.example
@@ -420,6 +416,19 @@ classes:
     hard_cap: 1h
     grace: 1s
 """)
+
+
+def start_relay():
+    relay = socketserver.ThreadingTCPServer(("127.0.0.1", 0), Relay)
+    relay.daemon_threads = True
+    relay.handle_error = lambda *_: None  # whoever sends may be killed in mid-sentence
+    threading.Thread(target=relay.serve_forever, daemon=True).start()
+    return relay.server_address[1]
+
+
+def main():
+    metrics_port = free_port()
+    settings = settings_file(start_relay(), metrics_port)
     before_the_daemon(settings)
     daemon = [start(settings)]
 
