@@ -20,6 +20,7 @@
 #include "dataplane/io/rig.h"
 #include "dataplane/io/rules.h"
 #include "dataplane/io/say.h"
+#include "dataplane/io/watch.h"
 
 struct live {
 	const struct mw_io_options *options;
@@ -29,8 +30,7 @@ struct live {
 	struct mw_agent *agent;
 	struct mw_io_rig rig;
 	struct mw_io_lanes lanes;
-	struct mw_policy_settings settings;
-	uint32_t customers;
+	struct mw_io_watch watch;
 	bool eal, running;
 	char error[1024];
 };
@@ -49,20 +49,6 @@ static int stop_signal(long ms)
 	return sig > 0 ? sig : 0;
 }
 
-/* What the settings say now, and how many customers there are: the lanes are sized by it. */
-static void look_at_policy(struct live *live)
-{
-	struct mw_publish *publish = mw_agent_publish(live->agent);
-	const struct mw_snapshot *snapshot;
-
-	mw_publish_lane_online(publish, 0);
-	snapshot = mw_publish_snapshot(publish, 0);
-	live->settings = snapshot->settings;
-	live->customers = snapshot->customer_count;
-	mw_publish_lane_offline(publish, 0);
-	live->rig.shared.publish = publish;
-}
-
 /* 0, 1 when a signal came while waiting, or negative errno. */
 static int load_policy(struct live *live)
 {
@@ -73,14 +59,15 @@ static int load_policy(struct live *live)
 	live->rules.messages = live->options->flows ? live->options->flows / 64 : 1024;
 	if (live->rules.messages < 64)
 		live->rules.messages = 64;
-	config.publish.lanes = live->plan.lanes;
+	config.publish.lanes = (uint16_t)(live->plan.lanes + 1); /* the last is the watch */
 	config.publish.rules = mw_io_rules_ops(&live->rules);
 	for (;;) {
 		int rc = mw_agent_load_first(
 			&live->agent, &config, live->error, sizeof(live->error));
 
 		if (rc == 0) {
-			look_at_policy(live);
+			live->rig.shared.publish = mw_agent_publish(live->agent);
+			mw_io_watch_begin(&live->watch, live->rig.shared.publish, live->plan.lanes);
 			return 0;
 		}
 		if (rc != -ENOENT)
@@ -126,7 +113,8 @@ static int make_lanes(struct live *live)
 		sizeof(live->error));
 	if (rc != 0)
 		return rc;
-	mw_io_lanes_configure(&live->lanes, live->options, &live->settings, live->customers, key);
+	mw_io_lanes_configure(
+		&live->lanes, live->options, &live->watch.settings, live->watch.customers, key);
 	rc = mw_io_lanes_make(&live->lanes, &live->rig, live->rig.port[MW_PORT_INSIDE].mtu,
 		live->error, sizeof(live->error));
 	for (uint16_t i = 0; rc == 0 && i < live->plan.lanes; i++)
@@ -190,6 +178,7 @@ int mw_io_live(const struct mw_io_options *options)
 	int rc, sig = 0;
 
 	live.options = options;
+	memcpy(live.watch.device, options->device, sizeof(live.watch.device));
 	rc = start(&live);
 	if (rc != 0) {
 		if (rc < 0)
@@ -203,6 +192,7 @@ int mw_io_live(const struct mw_io_options *options)
 	while ((sig = stop_signal(1000)) == 0) {
 		if (options->seconds && ++waited_s >= options->seconds)
 			break;
+		mw_io_watch_turn(&live.watch);
 	}
 	sd_notify(0, "STOPPING=1");
 	mw_io_say("stopping: %s", sig ? strsignal(sig) : "the time asked for is over");

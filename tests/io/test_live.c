@@ -35,6 +35,7 @@
 
 extern char **environ;
 static const char *program;
+static const char *lanes = "1";
 static bool allowed;
 static char dir[] = "/tmp/mw-live-XXXXXX";
 static struct mw_env env;
@@ -50,7 +51,7 @@ static struct run begin(const char *inside, const char *state_dir)
 	char *argv[] = {strdup(program), strdup("--inside"), strdup(inside), strdup("--outside"),
 		strdup("near1"), strdup("--state"), strdup(state_dir), strdup("--no-huge"),
 		strdup("--poll"), strdup("sleep"), strdup("--flows"), strdup("1024"),
-		strdup("--buffers"), strdup("16383"), strdup("--lanes"), strdup("1"), NULL};
+		strdup("--buffers"), strdup("16383"), strdup("--lanes"), strdup(lanes), NULL};
 	posix_spawn_file_actions_t actions;
 	sigset_t none;
 	posix_spawnattr_t attributes;
@@ -289,10 +290,12 @@ static void exchange(const int fd[2])
 
 static void see_lane(void *ctx, const struct mw_event_lane *lane)
 {
-	struct mw_event_lane *out = ctx;
+	struct mw_event_lane *sum = ctx;
 
-	if (lane->lane == 0)
-		*out = *lane;
+	sum->rx_packets += lane->rx_packets;
+	sum->tx_packets += lane->tx_packets;
+	sum->packets[MW_REASON_FORWARDED] += lane->packets[MW_REASON_FORWARDED];
+	sum->policy_generation = lane->policy_generation;
 }
 
 static void forwards_answers_follows_and_ends(void **state)
@@ -334,6 +337,13 @@ static void forwards_answers_follows_and_ends(void **state)
 	assert_true(lane.tx_packets >= 302);
 	assert_true(lane.packets[MW_REASON_FORWARDED] >= 300);
 	assert_true(lane.policy_generation > 0);
+}
+
+static void the_same_with_two_lanes_over_one_queue(void **state)
+{
+	lanes = "2";
+	forwards_answers_follows_and_ends(state);
+	lanes = "1";
 }
 
 static void comes_back_after_a_kill(void **state)
@@ -389,6 +399,7 @@ int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(forwards_answers_follows_and_ends),
+		cmocka_unit_test(the_same_with_two_lanes_over_one_queue),
 		cmocka_unit_test(comes_back_after_a_kill),
 		cmocka_unit_test(waits_for_a_policy_and_can_be_stopped),
 		cmocka_unit_test(a_missing_interface_ends_it_with_one),
