@@ -15,9 +15,7 @@
 #define DESCRIPTORS  4096 /* each of receive and send, a port: the most a device here may hold */
 #define LANE_BUFFERS 1024 /* bursts, caches and send queues of a lane */
 #define BUFFER_EXTRA 384  /* mbuf, headroom, pool header and padding of one buffer */
-#define PAGE	     4096
-#define PAGE_BUFFER  (PAGE - BUFFER_EXTRA) /* frame octets of a buffer that fills a page */
-#define EAL_EXTRA_MB 48			   /* rings, port tables, device memory */
+#define EAL_EXTRA_MB 48	  /* rings, port tables, device memory */
 
 struct allowed {
 	uint16_t cpu[1024];
@@ -135,29 +133,14 @@ static uint32_t huge_free_mb(void)
 	return (uint32_t)(pages * kb / 1024);
 }
 
-static uint32_t need_mb(const struct mw_io_plan *plan, uint32_t each)
-{
-	return (uint32_t)((uint64_t)plan->buffers * each >> 20) + EAL_EXTRA_MB;
-}
-
 static int choose_memory(
 	const struct mw_io_options *o, struct mw_io_plan *plan, char *error, size_t size)
 {
+	uint64_t bytes = (uint64_t)plan->buffers * (o->buffer_bytes + BUFFER_EXTRA);
+	uint32_t need = (uint32_t)(bytes >> 20) + EAL_EXTRA_MB;
 	uint32_t huge_mb = o->memory == MW_MEMORY_NO_HUGE ? 0 : huge_free_mb();
-	uint32_t each = o->buffer_bytes + BUFFER_EXTRA, need = need_mb(plan, each);
 
-	plan->huge =
-		o->memory != MW_MEMORY_NO_HUGE && huge_mb >= (o->memory_mb ? o->memory_mb : need);
 	plan->buffer_bytes = o->buffer_bytes;
-	if (!plan->huge) {
-		/* DPDK lets no buffer cross a page of ordinary memory: a smaller one saves nothing.
-		 */
-		if (plan->buffer_bytes < PAGE_BUFFER)
-			plan->buffer_bytes = PAGE_BUFFER;
-		each = plan->buffer_bytes + BUFFER_EXTRA;
-		need = need_mb(plan, (each + PAGE - 1) / PAGE * PAGE);
-	}
-
 	plan->memory_mb = o->memory_mb ? o->memory_mb : need;
 	if (plan->memory_mb < need) {
 		snprintf(error, size,
@@ -173,6 +156,7 @@ static int choose_memory(
 			plan->memory_mb, huge_mb);
 		return -ENOMEM;
 	}
+	plan->huge = o->memory != MW_MEMORY_NO_HUGE && huge_mb >= plan->memory_mb;
 	return 0;
 }
 

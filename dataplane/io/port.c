@@ -199,8 +199,11 @@ static int open_af_xdp(struct opening *o)
 	int rc = -EBUSY;
 
 	snprintf(name, sizeof(name), "net_af_xdp_%s", mw_io_role_name(o->port->role));
-	snprintf(args, sizeof(args), "iface=%s,queue_count=%u%s", o->device.iface,
-		o->device.rx_queues, o->plan->sleep ? ",busy_budget=0" : "");
+	/* Without huge pages frames cross pages (pool.c): no card could reach all of one directly.
+	 */
+	snprintf(args, sizeof(args), "iface=%s,queue_count=%u%s%s", o->device.iface,
+		o->device.rx_queues, o->plan->sleep ? ",busy_budget=0" : "",
+		o->plan->huge ? "" : ",force_copy=1");
 	for (int attempt = 0; attempt < AF_XDP_ATTEMPTS; attempt++) {
 		if (attempt > 0) {
 			mw_io_port_close(o->port);
