@@ -46,7 +46,8 @@ build() {
 	local kind=$1 dir=$MW_BUILD/$1
 
 	built "$dir" && return 0
-	mkdir -p "$dir" 2>/dev/null && [[ -w $dir ]] ||
+	mkdir -p "$dir" 2>/dev/null || true
+	[[ -w $dir ]] ||
 		die "$dir cannot be written, and what is in it is not up to date; run as its owner or as root"
 	# Two runs at a time build one after the other.
 	(

@@ -53,20 +53,26 @@ appliance_contacts() {
 	END
 }
 
+# Programs are copied first: a build beside the lab must not pull them away from under it.
 appliance_prepare() { # DEADLINE
-	mkdir -p "$LAB_DIR/state"
+	local name
+
+	mkdir -p "$LAB_DIR/state" "$LAB_DIR/bin"
+	for name in mailweir-dataplane mailweir-controlplane mailweir-replay weirctl; do
+		cp "$(program "$name" "$LAB_BUILD")" "$LAB_DIR/bin/"
+	done
 	appliance_settings "$1" >"$LAB_DIR/mailweir.yaml"
 	appliance_customers >"$LAB_DIR/customers.csv"
 	appliance_contacts >"$LAB_DIR/contacts.csv"
 }
 
 control_command() {
-	exec ip netns exec "${LAB_P}dp" "$(program mailweir-controlplane "$LAB_BUILD")" \
+	exec ip netns exec "${LAB_P}dp" "$LAB_DIR/bin/mailweir-controlplane" \
 		--state "$LAB_DIR/state" --settings "$LAB_DIR/mailweir.yaml"
 }
 
 dataplane_command() {
-	exec ip netns exec "${LAB_P}dp" "$(program mailweir-dataplane "$LAB_BUILD")" \
+	exec ip netns exec "${LAB_P}dp" "$LAB_DIR/bin/mailweir-dataplane" \
 		--inside cust0 --outside inet0 --state "$LAB_DIR/state" --no-huge --poll sleep \
 		--lanes 2 ${LAB_DRIVER:+--driver "$LAB_DRIVER"}
 }
@@ -108,7 +114,7 @@ planes_stop() {
 }
 
 weirctl() {
-	"$(program weirctl "$LAB_BUILD")" --socket "$LAB_DIR/state/control.sock" --as anna "$@"
+	"$LAB_DIR/bin/weirctl" --socket "$LAB_DIR/state/control.sock" --as anna "$@"
 }
 
 # A field of an answer: ask JQ-FILTER NOUN VERB...
