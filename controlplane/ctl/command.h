@@ -57,6 +57,8 @@ void mw_ctl_run(struct mw_ctl *ctl, struct mw_span head, struct mw_span data, co
 /* Verbs, by file. */
 void mw_cmd_customer(struct mw_command *c);
 void mw_cmd_contact(struct mw_command *c);
+void mw_cmd_import_customers(struct mw_command *c);
+void mw_cmd_import_contacts(struct mw_command *c);
 void mw_cmd_verdict(struct mw_command *c);
 void mw_cmd_ticket(struct mw_command *c);     /* list show open */
 void mw_cmd_ticket_act(struct mw_command *c); /* everything that moves a ticket */

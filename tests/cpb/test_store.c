@@ -287,6 +287,60 @@ static void policy_is_derived(void **state)
 	done(w);
 }
 
+/* Full: events wait where they are, the desk goes on; with room again nothing is missing. */
+static void full_and_room_again(void **state)
+{
+	static uint8_t block[200 * 1024];
+	static struct world w;
+	struct mw_cases_txn txn;
+	uint64_t n = 0;
+
+	world_dir(&w, "full");
+	w.cases_mib = 4;
+	world_open(&w);
+	world_customer(&w, "a", "192.0.2.0/28", 1);
+	world_spam(&w, 0, 40, NOON);
+	while (mw_env_may_insert(&w.cases.env)) {
+		struct mw_key key = mw_key_u64(++n);
+
+		txn = mw_cases_write(&w.cases);
+		mw_cases_put(
+			&txn, MW_TABLE_ALARMS, mw_key_span(&key), mw_span_of(block, sizeof(block)));
+		assert_int_equal(mw_cases_commit(&txn), 0);
+	}
+	assert_true(n > 5);
+	assert_int_equal(mw_core_ingest(&w.core, &w.events, NOON + 60), -ENOSPC);
+	assert_int_equal(w.core.counters.events_consumed, 0);
+	txn = mw_cases_write(&w.cases);
+	mw_core_desk_verdict(&w.core, &txn, 0, MW_VERDICT_REJECT, "by hand", "alice", 0, NOON);
+	assert_int_equal(mw_cases_commit(&txn), 0);
+	/* To the brim: a commit that does not fit leaves nothing behind. */
+	txn = mw_cases_write(&w.cases);
+	mw_meta_set(&txn, "half", 1);
+	for (uint64_t i = 0; i < 40; i++) {
+		struct mw_key key = mw_key_u64(1000 + i);
+
+		mw_cases_put(
+			&txn, MW_TABLE_ALARMS, mw_key_span(&key), mw_span_of(block, sizeof(block)));
+	}
+	assert_int_equal(mw_cases_commit(&txn), -ENOSPC);
+	txn = mw_cases_read(&w.cases);
+	assert_int_equal(mw_meta_get(&txn, "half"), 0);
+	mw_cases_abort(&txn);
+	for (; n > 0; n--) {
+		struct mw_key key = mw_key_u64(n);
+
+		txn = mw_cases_write(&w.cases);
+		mw_cases_del(&txn, MW_TABLE_ALARMS, mw_key_span(&key));
+		assert_int_equal(mw_cases_commit(&txn), 0);
+	}
+	w.now_s += 60;
+	world_turn(&w);
+	assert_int_equal(w.core.counters.events_consumed, 40);
+	assert_int_not_equal(world_ticket(&w, 0), 0);
+	done(&w);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -298,6 +352,7 @@ int main(void)
 		cmocka_unit_test(a_line_has_one_owner),
 		cmocka_unit_test(validity_moves_lines),
 		cmocka_unit_test(policy_is_derived),
+		cmocka_unit_test(full_and_room_again),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

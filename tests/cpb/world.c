@@ -27,6 +27,7 @@ void world_dir(struct world *w, const char *name)
 	snprintf(w->dir, sizeof(w->dir), "%s/mw-%s-XXXXXX", tmp, name);
 	assert_non_null(mkdtemp(w->dir));
 	w->now_s = NOON;
+	w->cases_mib = 64;
 	world_settings(&w->settings);
 }
 
@@ -58,7 +59,7 @@ void world_open(struct world *w)
 {
 	char error[512] = "";
 
-	if (mw_cases_open(&w->cases, w->dir, 64 * MIB, error, sizeof(error)) != 0)
+	if (mw_cases_open(&w->cases, w->dir, w->cases_mib * MIB, error, sizeof(error)) != 0)
 		fail_msg("%s", error);
 	if (mw_env_open(&w->policy_env, w->dir, MW_POLICY_ENV, MW_ENV_WRITER, 64 * MIB, 0, error,
 		    sizeof(error)) != 0)

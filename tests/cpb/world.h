@@ -13,6 +13,7 @@
 struct world {
 	char dir[256];
 	uint64_t now_s;
+	unsigned cases_mib;
 	struct mw_settings settings;
 	struct mw_cases cases;
 	struct mw_env policy_env, events_env;
