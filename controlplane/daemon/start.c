@@ -1,5 +1,6 @@
 /* Opening everything in order, each failure with a sentence that says what to do; and closing. */
 #include <errno.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,6 +12,8 @@
 
 #include "common/base/log.h"
 #include "controlplane/daemon/daemon.h"
+
+#define STATE_PATH_MAX 200 /* so that a ruleset below it fits the policy record */
 
 uint64_t mw_daemon_now_s(void)
 {
@@ -83,6 +86,7 @@ static void look_at_everything(struct mw_settings *settings)
 static int open_settings(struct mw_daemon *daemon, const struct mw_daemon_options *options)
 {
 	char error[MW_SETTINGS_ERROR_MAX] = "";
+	char absolute[PATH_MAX];
 	const char *state;
 
 	if (options->settings_path == NULL) {
@@ -104,16 +108,22 @@ static int open_settings(struct mw_daemon *daemon, const struct mw_daemon_option
 			"state_dir in the settings");
 		return 2;
 	}
-	if (strlen(state) >= sizeof(daemon->state_dir)) {
-		mw_log(MW_LOG_ERROR, "the path of the state directory is too long: %s", state);
-		return 2;
-	}
-	snprintf(daemon->state_dir, sizeof(daemon->state_dir), "%s", state);
 	if (mkdir(state, 0750) != 0 && errno != EEXIST) {
 		mw_log(MW_LOG_ERROR, "the state directory %s cannot be made: %s", state,
 			strerror(errno));
 		return 1;
 	}
+	/* Absolute: the dataplane, which stands elsewhere, reads paths below it from the policy. */
+	if (realpath(state, absolute) == NULL) {
+		mw_log(MW_LOG_ERROR, "the state directory %s: %s", state, strerror(errno));
+		return 1;
+	}
+	if (strlen(absolute) > STATE_PATH_MAX) {
+		mw_log(MW_LOG_ERROR, "the path of the state directory is longer than %d: %s",
+			STATE_PATH_MAX, absolute);
+		return 2;
+	}
+	snprintf(daemon->state_dir, sizeof(daemon->state_dir), "%.200s", absolute);
 	if (options->socket_path != NULL)
 		snprintf(daemon->socket_path, sizeof(daemon->socket_path), "%s",
 			options->socket_path);
