@@ -21,9 +21,9 @@
 #include "dataplane/io/options.h"
 
 #define MW_IO_BURST	 32
-#define MW_IO_TX_BACKLOG 512 /* packets a port may owe a lane before the lane drops */
-#define MW_IO_QUEUES_MAX 64  /* receive queues one lane can poll */
-#define MW_IO_RULES_MAX	 8   /* ruleset generations messages of one lane may pin */
+#define MW_IO_TX_BACKLOG 1024 /* packets a port may owe a lane before the lane drops */
+#define MW_IO_QUEUES_MAX 64   /* receive queues one lane can poll */
+#define MW_IO_RULES_MAX	 8    /* ruleset generations messages of one lane may pin */
 
 /* The same for all lanes; written before they run, read by all of them afterwards. */
 struct mw_io_shared {
