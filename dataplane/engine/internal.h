@@ -216,7 +216,7 @@ void mw_stream_client(struct mw_lane *lane, struct mw_flow *flow, struct mw_pack
 void mw_stream_pump(struct mw_lane *lane, struct mw_flow *flow);
 /* Captures: counts packets that pass while something acknowledged has not been seen. */
 void mw_stream_patience(struct mw_flow *flow);
-/* The capture is over: what is missing is given up, the rest parsed. */
+/* Captures: no more of this connection will come; what is missing is given up, the rest parsed. */
 void mw_stream_finish(struct mw_lane *lane, struct mw_flow *flow);
 
 /* --- reply.c --- */

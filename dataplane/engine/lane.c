@@ -490,10 +490,8 @@ void mw_lane_finish(struct mw_lane *lane, uint64_t now_ns)
 	struct mw_flow *flow;
 
 	lane->now_ns = now_ns;
-	while ((flow = lane->open_first) != NULL) { /* in the order of their numbers */
-		mw_stream_finish(lane, flow);
+	while ((flow = lane->open_first) != NULL) /* in the order of their numbers */
 		mw_session_close(lane, flow);
-	}
 	lane->ham_cursor = 0;
 	lane->ham_flush_ns = 0;
 	do

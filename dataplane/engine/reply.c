@@ -195,5 +195,7 @@ void mw_reply_server(struct mw_lane *lane, struct mw_flow *flow, struct mw_packe
 	if ((frame->flags & MW_TCP_FIN) != 0 && !half->fin) {
 		half->fin = true;
 		half->fin_seq = seq + frame->payload_len;
+		if (half->acked == half->fin_seq + 1) /* its acknowledgement was captured first */
+			half->acked = half->fin_seq;
 	}
 }

@@ -91,6 +91,7 @@ void mw_session_close(struct mw_lane *lane, struct mw_flow *flow)
 {
 	if (flow->state == MW_FLOW_CLOSED)
 		return;
+	mw_stream_finish(lane, flow);
 	if (flow->content != NULL)
 		mw_content_detach(lane, flow, false);
 	report(lane, flow);

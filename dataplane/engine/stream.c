@@ -268,6 +268,8 @@ static void fin_in(struct mw_flow *flow, struct mw_packet *packet, const struct 
 	if (!half->fin) {
 		half->fin = true;
 		half->fin_seq = seq + frame->payload_len;
+		if (half->acked == half->fin_seq + 1) /* its acknowledgement was captured first */
+			half->acked = half->fin_seq;
 	}
 	if (flow->content == NULL || (packet->data[frame->l4 + 13] & MW_TCP_FIN) == 0)
 		return;
