@@ -225,7 +225,8 @@ story_books() {
 	weirctl audit verify | show
 	same 'every act is in the audit chain, and the chain is whole' true "$(ask .ok audit verify)"
 	lab_ns dp curl -sf --max-time 5 http://127.0.0.1:9925/metrics >"$LAB_DIR/metrics"
-	grep -E '^mailweir_(tickets|messages|mails|verdicts)' "$LAB_DIR/metrics" | head -8 | show
+	grep -E '^mailweir_(tickets_opened|mails_total|observations|findings|messages_total|packets_total)' \
+		"$LAB_DIR/metrics" | grep -v ' 0$' | head -12 | show
 	grep -q '^mailweir_' "$LAB_DIR/metrics" || failed 'metrics for Prometheus' "$(head -3 "$LAB_DIR/metrics")"
 	printf '   ok: the monitoring has its figures\n'
 	[[ -z ${LAB_METRICS:-} ]] || cp "$LAB_DIR/metrics" "$LAB_METRICS"
