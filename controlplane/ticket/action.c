@@ -53,10 +53,18 @@ void a_take_evidence(struct mw_step *s)
 		t->last_evidence_s = s->ev->evidence.event_s;
 }
 
+/* What made a case of it is its reason from now on: it is what customers and desk are told. */
+static void take_reason(struct mw_step *s)
+{
+	if (s->ev->kind == MW_TEV_EVIDENCE && s->ev->text[0] != '\0')
+		copy_text(s->t->reason, sizeof(s->t->reason), s->ev->text);
+}
+
 void a_begin(struct mw_step *s)
 {
 	struct mw_ticket *t = s->t;
 
+	take_reason(s);
 	mw_step_cancel_timer(s, MW_TIMER_SUSPECT_END);
 	t->opened_s = s->now_s;
 	t->interim = t->policy.interim;
@@ -68,6 +76,7 @@ void a_begin(struct mw_step *s)
 /* Conclusive evidence: no ladder comes first, but the case has a beginning all the same. */
 void a_begin_disabled(struct mw_step *s)
 {
+	take_reason(s);
 	mw_step_cancel_timer(s, MW_TIMER_SUSPECT_END);
 	if (mw_ticket_timer_due(s->t, MW_TIMER_PROBATION_END) != 0)
 		s->t->reopened++;

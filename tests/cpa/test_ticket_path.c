@@ -441,16 +441,21 @@ static void abuse_that_ended_is_a_persons_decision_by_policy(void **state)
 static void suspicion(void **state)
 {
 	struct mw_ticket_event opening = case_full_opening();
+	struct mw_ticket_event evidence = case_evidence(true, false);
 	struct case_run c;
 
 	opening.opened.how = MW_OPENING_SUSPICION;
+	snprintf(opening.opened.reason, sizeof(opening.opened.reason), "6 messages");
+	snprintf(evidence.text, sizeof(evidence.text), "20 messages");
 	c = opened(opening);
 	assert_state(&c, MW_TICKET_SUSPECT);
 	assert_int_equal(case_count(&c, MW_EFFECT_CREATE_TASK), 0);
 	case_do(&c, case_evidence(false, false));
 	assert_state(&c, MW_TICKET_SUSPECT);
-	case_do(&c, case_evidence(true, false));
+	assert_string_equal(c.t.reason, "6 messages");
+	case_do(&c, evidence);
 	assert_state(&c, MW_TICKET_OPEN);
+	assert_string_equal(c.t.reason, "20 messages"); /* what made a case of it */
 	c = opened(opening);
 	case_fire(&c, MW_TIMER_SUSPECT_END, 0);
 	assert_state(&c, MW_TICKET_CLOSED);
