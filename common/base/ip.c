@@ -75,7 +75,7 @@ char *mw_prefix_format(const struct mw_prefix *prefix, char out[MW_PREFIX_TEXT_M
 	bool v4 = mw_ip_is_v4(&prefix->net) && prefix->len >= 96;
 
 	snprintf(out, MW_PREFIX_TEXT_MAX, "%s/%d", mw_ip_format(&prefix->net, addr),
-			v4 ? prefix->len - 96 : prefix->len);
+		v4 ? prefix->len - 96 : prefix->len);
 	return out;
 }
 

@@ -10,7 +10,7 @@
 #include <stdint.h>
 #include <string.h>
 
-#define MW_IP_TEXT_MAX     46 /* INET6_ADDRSTRLEN */
+#define MW_IP_TEXT_MAX	   46 /* INET6_ADDRSTRLEN */
 #define MW_PREFIX_TEXT_MAX 50
 
 struct mw_ip {
@@ -19,7 +19,7 @@ struct mw_ip {
 
 struct mw_prefix {
 	struct mw_ip net; /* host bits are zero */
-	uint8_t len;      /* 0..128; an IPv4 /24 is 120 */
+	uint8_t len;	  /* 0..128; an IPv4 /24 is 120 */
 };
 
 static inline struct mw_ip mw_ip_from_v4(const uint8_t octet[4])

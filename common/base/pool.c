@@ -2,8 +2,8 @@
 
 #include <string.h>
 
-/* A free block holds the pointer to the next free one in its first octets. Blocks that were never used
- * are not touched before they are needed: a large pool costs memory only as it fills. */
+/* A free block holds the pointer to the next free one in its first octets. Blocks that were never
+ * used are not touched before they are needed: a large pool costs memory only as it fills. */
 void mw_pool_init(struct mw_pool *pool, void *memory, size_t block_bytes, uint32_t blocks)
 {
 	*pool = (struct mw_pool){.memory = memory, .block_bytes = block_bytes, .blocks = blocks};

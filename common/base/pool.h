@@ -1,6 +1,7 @@
 /*
- * Fixed memory, handed out in blocks of one size. The pool takes its memory once, from its caller, and
- * at one block more than it has it says NULL and counts the refusal. Not thread-safe: one lane owns it.
+ * Fixed memory, handed out in blocks of one size. The pool takes its memory once, from its caller,
+ * and at one block more than it has it says NULL and counts the refusal. Not thread-safe: one lane
+ * owns it.
  */
 #ifndef MW_COMMON_BASE_POOL_H
 #define MW_COMMON_BASE_POOL_H

@@ -1,7 +1,7 @@
 /*
- * What the dataplane tells the control plane: records of the `events` environment, keyed by a 64-bit
- * sequence number. Same encoding rules as policy.h. Strings are octets from the wire, cut to their
- * limit, made valid UTF-8 by the lane, still hostile to a terminal.
+ * What the dataplane tells the control plane: records of the `events` environment, keyed by a
+ * 64-bit sequence number. Same encoding rules as policy.h. Strings are octets from the wire, cut to
+ * their limit, made valid UTF-8 by the lane, still hostile to a terminal.
  */
 #ifndef MW_COMMON_CONTRACT_EVENT_H
 #define MW_COMMON_CONTRACT_EVENT_H
@@ -38,17 +38,17 @@ struct mw_event_message {
 	uint16_t lane;
 	struct mw_ip client, server;
 	uint16_t client_port, server_port;
-	uint64_t fingerprint;    /* keyed hash of customer, envelope and content: equal for a retry */
-	uint64_t campaign;       /* keyed hash of the content alone */
-	uint32_t ham_before;     /* ham of this customer since his last observation on this lane */
+	uint64_t fingerprint; /* keyed hash of customer, envelope and content: equal for a retry */
+	uint64_t campaign;    /* keyed hash of the content alone */
+	uint32_t ham_before;  /* ham of this customer since his last observation on this lane */
 	enum mw_message_class klass;
 	bool refused;
 	bool complete;
 	int32_t score_milli, threshold_milli;
 	uint32_t recipients;
-	uint8_t ttl;             /* of the client's packets: tells machines behind one NAT apart */
-	uint16_t window;         /* of the SYN */
-	uint16_t mss;            /* of the SYN, 0 none */
+	uint8_t ttl;	 /* of the client's packets: tells machines behind one NAT apart */
+	uint16_t window; /* of the SYN */
+	uint16_t mss;	 /* of the SYN, 0 none */
 	uint64_t size;
 	uint8_t sha256[32];
 	char helo[MW_EVENT_TEXT_MAX];
@@ -58,9 +58,9 @@ struct mw_event_message {
 	char message_id[MW_EVENT_TEXT_MAX];
 	char date[MW_EVENT_TEXT_MAX];
 	char mailer[MW_EVENT_TEXT_MAX];
-	uint8_t domain_count;    /* recipient domains, first ones; local parts are never stored */
+	uint8_t domain_count; /* recipient domains, first ones; local parts are never stored */
 	char domains[MW_EVENT_DOMAINS_MAX][MW_EVENT_TEXT_MAX];
-	uint8_t rule_count;      /* the dearest first when there are more than fit */
+	uint8_t rule_count; /* the dearest first when there are more than fit */
 	struct mw_event_rule rules[MW_EVENT_RULES_MAX];
 };
 
@@ -78,8 +78,8 @@ struct mw_event_session {
 	struct mw_ip client, server;
 	uint16_t client_port, server_port;
 	uint32_t messages;
-	enum mw_reason reason;   /* why content inspection was lost; MW_REASON_NONE */
-	uint64_t anomalies;      /* bit i: the reason i places after the first of the ANOMALY group */
+	enum mw_reason reason; /* why content inspection was lost; MW_REASON_NONE */
+	uint64_t anomalies;    /* bit i: the reason i places after the first of the ANOMALY group */
 	uint64_t client_bytes, server_bytes;
 	bool quit;
 	uint32_t recipients_refused;
@@ -89,8 +89,8 @@ struct mw_event_session {
 struct mw_event_lane {
 	uint64_t time_us;
 	uint16_t lane;
-	uint16_t count;                       /* of reasons: set by decode, encode writes all */
-	uint64_t packets[MW_REASON_COUNT];    /* by reason: packets, sessions, anomalies, messages */
+	uint16_t count;			   /* of reasons: set by decode, encode writes all */
+	uint64_t packets[MW_REASON_COUNT]; /* by reason: packets, sessions, anomalies, messages */
 	uint64_t rx_packets, rx_bytes, tx_packets, tx_bytes;
 	uint64_t flows, flows_max, messages, held, held_ns_max, scan_ns, scanned_bytes;
 	uint64_t event_drops;

@@ -8,12 +8,12 @@
 #include "common/base/ip.h"
 #include "common/base/span.h"
 
-#define MW_CUSTOMER_ID_MAX 64  /* with the NUL, as all of these */
-#define MW_CLASS_MAX       32
-#define MW_REASON_TEXT_MAX 201 /* printable ASCII, one line */
-#define MW_REPLY_TEXT_MAX  201 /* printable ASCII, one line: ends in the sender's bounce */
-#define MW_ACTOR_MAX       64
-#define MW_TICKET_MAX      20  /* "MW-2026-000123" */
+#define MW_CUSTOMER_ID_MAX   64 /* with the NUL, as all of these */
+#define MW_CLASS_MAX	     32
+#define MW_REASON_TEXT_MAX   201 /* printable ASCII, one line */
+#define MW_REPLY_TEXT_MAX    201 /* printable ASCII, one line: ends in the sender's bounce */
+#define MW_ACTOR_MAX	     64
+#define MW_TICKET_MAX	     20	  /* "MW-2026-000123" */
 #define MW_POLICY_RECORD_MAX 1024 /* no encoded policy record is longer */
 
 enum mw_verdict {
@@ -27,16 +27,17 @@ enum mw_verdict {
 };
 
 enum mw_inspection {
-	MW_INSPECTION_NONE,           /* not even counted */
-	MW_INSPECTION_METADATA,       /* sessions counted, content never looked at */
-	MW_INSPECTION_CONTENT,        /* judged by machine, no content kept */
+	MW_INSPECTION_NONE,	      /* not even counted */
+	MW_INSPECTION_METADATA,	      /* sessions counted, content never looked at */
+	MW_INSPECTION_CONTENT,	      /* judged by machine, no content kept */
 	MW_INSPECTION_CONTENT_SAMPLE, /* and headers kept as evidence */
 	MW_INSPECTION_COUNT
 };
 
-const char *mw_verdict_name(enum mw_verdict verdict);              /* "pass" ... */
-int mw_verdict_parse(const char *name, enum mw_verdict *out);      /* 0 or -EINVAL */
-const char *mw_inspection_name(enum mw_inspection inspection);     /* none metadata content content-sample */
+const char *mw_verdict_name(enum mw_verdict verdict);	      /* "pass" ... */
+int mw_verdict_parse(const char *name, enum mw_verdict *out); /* 0 or -EINVAL */
+const char *mw_inspection_name(
+	enum mw_inspection inspection); /* none metadata content content-sample */
 int mw_inspection_parse(const char *name, enum mw_inspection *out);
 
 /* A customer as the dataplane needs him. `index` is dense, from 0, never reused for another id. */
@@ -45,16 +46,16 @@ struct mw_customer_record {
 	char id[MW_CUSTOMER_ID_MAX];
 	char class_name[MW_CLASS_MAX];
 	enum mw_inspection inspection;
-	bool shared;                    /* more than one party behind it: nothing is refused automatically */
-	int32_t spam_threshold_milli;   /* score from which a message is spam-like, in thousandths */
+	bool shared; /* more than one party behind it: nothing is refused automatically */
+	int32_t spam_threshold_milli; /* score from which a message is spam-like, in thousandths */
 };
 
 /* Key of the `prefix` table: an address prefix or a VLAN. */
 struct mw_line_key {
 	bool is_vlan;
-	struct mw_prefix prefix;    /* when !is_vlan */
-	uint16_t vlan_outer;        /* when is_vlan: 1..4094 */
-	uint16_t vlan_inner;        /* 0: single-tagged */
+	struct mw_prefix prefix; /* when !is_vlan */
+	uint16_t vlan_outer;	 /* when is_vlan: 1..4094 */
+	uint16_t vlan_inner;	 /* 0: single-tagged */
 };
 
 struct mw_line_record {
@@ -65,12 +66,12 @@ struct mw_line_record {
 struct mw_verdict_record {
 	uint32_t customer_index;
 	enum mw_verdict verdict;
-	uint64_t generation;        /* of the policy when it was set */
+	uint64_t generation; /* of the policy when it was set */
 	uint64_t since_s;
-	uint64_t expires_s;         /* 0: does not */
+	uint64_t expires_s; /* 0: does not */
 	char reason[MW_REASON_TEXT_MAX];
 	char by[MW_ACTOR_MAX];
-	char ticket[MW_TICKET_MAX]; /* "" when none */
+	char ticket[MW_TICKET_MAX];    /* "" when none */
 	char reply[MW_REPLY_TEXT_MAX]; /* what the responder says after "550 5.7.1 " */
 };
 
@@ -78,14 +79,14 @@ struct mw_verdict_record {
 struct mw_policy_settings {
 	uint16_t smtp_ports[8];
 	uint8_t smtp_port_count;
-	bool refuse_worm;           /* else observed only */
+	bool refuse_worm; /* else observed only */
 	bool refuse_spam;
-	uint32_t scan_budget_us;    /* per poll and lane */
+	uint32_t scan_budget_us; /* per poll and lane */
 	uint32_t hold_max_ms;
 	int32_t default_threshold_milli;
-	char ruleset_path[256];     /* compiled rules; "" for none */
+	char ruleset_path[256]; /* compiled rules; "" for none */
 	uint64_t ruleset_generation;
-	char banner_name[128];      /* the name the responder greets with */
+	char banner_name[128]; /* the name the responder greets with */
 };
 
 /* The key alone, as the line table has it: octet order is network, then length; VLANs come last. */

@@ -15,11 +15,11 @@
 #include "controlplane/notify/mailer.h"
 
 struct mw_daemon_options {
-	const char *state_dir; /* NULL: of the settings */
+	const char *state_dir;	   /* NULL: of the settings */
 	const char *settings_path; /* NULL: every default; only an import goes without */
-	const char *socket_path; /* NULL: of the settings, else STATE/control.sock */
-	const char *program;	 /* argv[0], for the compiler's child */
-	const char *import_path; /* NULL: run; else take this file in and end */
+	const char *socket_path;   /* NULL: of the settings, else STATE/control.sock */
+	const char *program;	   /* argv[0], for the compiler's child */
+	const char *import_path;   /* NULL: run; else take this file in and end */
 };
 
 struct mw_daemon {

@@ -56,8 +56,9 @@ struct mw_history {
 	char text[MW_EFFECT_TEXT_MAX];
 };
 
-#define MW_HISTORY_MAX 2000 /* lines of one ticket; more are refused quietly, the audit has them \
-			     */
+#define MW_HISTORY_MAX                                                            \
+	2000 /* lines of one ticket; more are refused quietly, the audit has them \
+	      */
 
 void mw_history_add(struct mw_cases_txn *txn, uint64_t ticket, const struct mw_history *entry);
 struct mw_walk mw_history_walk(struct mw_cases_txn *txn, uint64_t ticket);

@@ -1,6 +1,6 @@
 /*
- * What the SMTP parser tells, turned into acts: messages begin and end, inspection is lost for a named
- * reason, replies unblock the other direction.
+ * What the SMTP parser tells, turned into acts: messages begin and end, inspection is lost for a
+ * named reason, replies unblock the other direction.
  */
 #include "dataplane/engine/internal.h"
 
@@ -18,7 +18,8 @@ bool mw_content_attach(struct mw_lane *lane, struct mw_flow *flow)
 	return true;
 }
 
-static struct mw_transfer *transfer_of(const struct mw_flow *flow, const struct mw_smtp_envelope *env)
+static struct mw_transfer *transfer_of(
+	const struct mw_flow *flow, const struct mw_smtp_envelope *env)
 {
 	struct mw_transfer *t = flow->content->transfers;
 
@@ -39,7 +40,8 @@ static void answered(struct mw_lane *lane, struct mw_flow *flow, const struct mw
 	mw_transfer_settle(lane, t);
 }
 
-static void content_ends(struct mw_lane *lane, struct mw_flow *flow, const struct mw_smtp_event *event)
+static void content_ends(
+	struct mw_lane *lane, struct mw_flow *flow, const struct mw_smtp_event *event)
 {
 	struct mw_transfer *t = flow->content->receiving;
 
@@ -54,8 +56,8 @@ static void content_ends(struct mw_lane *lane, struct mw_flow *flow, const struc
 	mw_transfer_settle(lane, t);
 }
 
-static void content_aborts(struct mw_lane *lane, struct mw_flow *flow,
-		const struct mw_smtp_event *event)
+static void content_aborts(
+	struct mw_lane *lane, struct mw_flow *flow, const struct mw_smtp_event *event)
 {
 	struct mw_transfer *t = transfer_of(flow, event->envelope);
 
@@ -71,7 +73,8 @@ static void content_aborts(struct mw_lane *lane, struct mw_flow *flow,
 }
 
 /* The events that mean the same whichever direction they came out of. */
-static void common_event(struct mw_lane *lane, struct mw_flow *flow, const struct mw_smtp_event *event)
+static void common_event(
+	struct mw_lane *lane, struct mw_flow *flow, const struct mw_smtp_event *event)
 {
 	switch (event->kind) {
 	case MW_SMTP_CONTENT_BEGIN:
@@ -112,14 +115,14 @@ static void common_event(struct mw_lane *lane, struct mw_flow *flow, const struc
 	}
 }
 
-void mw_content_client_event(struct mw_lane *lane, struct mw_flow *flow,
-		const struct mw_smtp_event *event)
+void mw_content_client_event(
+	struct mw_lane *lane, struct mw_flow *flow, const struct mw_smtp_event *event)
 {
 	common_event(lane, flow, event);
 }
 
-void mw_content_server_event(struct mw_lane *lane, struct mw_flow *flow,
-		const struct mw_smtp_event *event)
+void mw_content_server_event(
+	struct mw_lane *lane, struct mw_flow *flow, const struct mw_smtp_event *event)
 {
 	bool unblocked = event->unblocked;
 
@@ -143,7 +146,8 @@ void mw_content_client_gap(struct mw_lane *lane, struct mw_flow *flow, uint32_t 
 	}
 }
 
-/* Every message that is still open or unanswered is ended, judged as far as it came, and reported. */
+/* Every message that is still open or unanswered is ended, judged as far as it came, and reported.
+ */
 static void finish(struct mw_lane *lane, struct mw_flow *flow)
 {
 	struct mw_smtp_event event;

@@ -1,14 +1,15 @@
 /*
  * Octets of a direction that is counted and not inspected: each sequence number once, although
- * segments come out of order and are repeated. What lies beyond the farthest octet is new; what fills
- * one of the holes that are remembered is new; everything else is a repeat.
+ * segments come out of order and are repeated. What lies beyond the farthest octet is new; what
+ * fills one of the holes that are remembered is new; everything else is a repeat.
  */
 #include "dataplane/engine/internal.h"
 
 static void remember_hole(struct mw_half *half, uint32_t start, uint32_t end)
 {
 	if (half->holes == MW_HOLES_MAX) {
-		/* More holes than are followed: the oldest is taken for filled, it nearly always is. */
+		/* More holes than are followed: the oldest is taken for filled, it nearly always
+		 * is. */
 		half->bytes += half->hole[0].end - half->hole[0].start;
 		half->holes--;
 		memmove(half->hole, half->hole + 1, half->holes * sizeof(half->hole[0]));
@@ -27,7 +28,8 @@ static bool fill_one(struct mw_half *half, uint32_t seq, uint32_t end)
 			continue;
 		half->bytes += to - from;
 		half->holes--;
-		memmove(half->hole + i, half->hole + i + 1, (size_t)(half->holes - i) * sizeof(hole));
+		memmove(half->hole + i, half->hole + i + 1,
+			(size_t)(half->holes - i) * sizeof(hole));
 		if (mw_seq_before(hole.start, from))
 			remember_hole(half, hole.start, from);
 		if (mw_seq_before(to, hole.end))

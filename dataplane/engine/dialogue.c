@@ -6,8 +6,8 @@
 #define LINES_MAX  50
 #define OCTETS_MAX 16384
 
-__attribute__((format(printf, 2, 3))) static void add(struct mw_dialogue_out *out, const char *format,
-		...)
+__attribute__((format(printf, 2, 3))) static void add(
+	struct mw_dialogue_out *out, const char *format, ...)
 {
 	size_t room = sizeof(out->text) - out->len;
 	va_list args;
@@ -19,7 +19,8 @@ __attribute__((format(printf, 2, 3))) static void add(struct mw_dialogue_out *ou
 	if (n > 0 && (size_t)n < room)
 		out->len = (uint16_t)(out->len + n);
 	else
-		out->close = true; /* more replies than a client that waits its turn can have caused */
+		out->close =
+			true; /* more replies than a client that waits its turn can have caused */
 }
 
 void mw_dialogue_greet(struct mw_dialogue *d, const char *name, struct mw_dialogue_out *out)
@@ -30,7 +31,8 @@ void mw_dialogue_greet(struct mw_dialogue *d, const char *name, struct mw_dialog
 	add(out, "220 %s ESMTP\r\n", name);
 }
 
-static void act(struct mw_dialogue *d, const char *name, const char *reply, struct mw_dialogue_out *out)
+static void act(
+	struct mw_dialogue *d, const char *name, const char *reply, struct mw_dialogue_out *out)
 {
 	const char *verb = d->verb;
 
@@ -47,14 +49,15 @@ static void act(struct mw_dialogue *d, const char *name, const char *reply, stru
 	else if (strcmp(verb, "QUIT") == 0) {
 		add(out, "221 2.0.0 Bye\r\n");
 		out->close = true;
-	} else if (strcmp(verb, "RCPT") == 0 || strcmp(verb, "DATA") == 0 || strcmp(verb, "BDAT") == 0)
+	} else if (strcmp(verb, "RCPT") == 0 || strcmp(verb, "DATA") == 0 ||
+		   strcmp(verb, "BDAT") == 0)
 		add(out, "503 5.5.1 Bad sequence of commands\r\n");
 	else
 		add(out, "502 5.5.1 Command not implemented\r\n");
 }
 
 void mw_dialogue_feed(struct mw_dialogue *d, struct mw_span in, const char *name, const char *reply,
-		struct mw_dialogue_out *out)
+	struct mw_dialogue_out *out)
 {
 	out->len = 0;
 	out->close = false;
@@ -76,8 +79,10 @@ void mw_dialogue_feed(struct mw_dialogue *d, struct mw_span in, const char *name
 		}
 		if (d->line_len < UINT16_MAX)
 			d->line_len++;
-		/* The verb: letters from the line's first octet on. One too long for all is none of them. */
-		if (d->line_len == (uint16_t)(d->verb_len + 1) && d->verb_len < sizeof(d->verb) - 1) {
+		/* The verb: letters from the line's first octet on. One too long for all is none of
+		 * them. */
+		if (d->line_len == (uint16_t)(d->verb_len + 1) &&
+			d->verb_len < sizeof(d->verb) - 1) {
 			bool letter = (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z');
 
 			if (letter) {

@@ -1,7 +1,7 @@
 /*
- * What the responder says: SMTP (RFC 5321) as a server that takes no mail from this client. Octets in,
- * replies out; no extension is offered, credentials are not kept, and nothing but the command's verb is
- * looked at. Knows nothing of TCP.
+ * What the responder says: SMTP (RFC 5321) as a server that takes no mail from this client. Octets
+ * in, replies out; no extension is offered, credentials are not kept, and nothing but the command's
+ * verb is looked at. Knows nothing of TCP.
  */
 #ifndef MW_DATAPLANE_ENGINE_DIALOGUE_H
 #define MW_DATAPLANE_ENGINE_DIALOGUE_H
@@ -14,9 +14,9 @@
 struct mw_dialogue {
 	uint16_t lines;
 	uint32_t octets;
-	uint16_t line_len;  /* octets of the line so far, kept or not */
+	uint16_t line_len; /* octets of the line so far, kept or not */
 	uint8_t verb_len;
-	char verb[9];       /* the longest that is told apart: STARTTLS */
+	char verb[9]; /* the longest that is told apart: STARTTLS */
 };
 
 struct mw_dialogue_out {
@@ -28,6 +28,6 @@ struct mw_dialogue_out {
 void mw_dialogue_greet(struct mw_dialogue *d, const char *name, struct mw_dialogue_out *out);
 /* `reply`: what follows "550 5.7.1 " at MAIL. */
 void mw_dialogue_feed(struct mw_dialogue *d, struct mw_span in, const char *name, const char *reply,
-		struct mw_dialogue_out *out);
+	struct mw_dialogue_out *out);
 
 #endif

@@ -1,14 +1,15 @@
 /*
- * The end of a message: the octet that would complete it stays here until the message is judged, and
- * what was held goes out as segments of the lane's own, under the client's headers and within its
- * segment size. The client still owns those octets: if they are lost behind us, it repeats them.
+ * The end of a message: the octet that would complete it stays here until the message is judged,
+ * and what was held goes out as segments of the lane's own, under the client's headers and within
+ * its segment size. The client still owns those octets: if they are lost behind us, it repeats
+ * them.
  */
 #include "dataplane/engine/internal.h"
 
 #define SEGMENT_LEAST 536 /* RFC 9293, 3.7.1: what every receiver takes */
 
-void mw_hold_begin(struct mw_lane *lane, struct mw_flow *flow, struct mw_transfer *transfer,
-		uint32_t seq)
+void mw_hold_begin(
+	struct mw_lane *lane, struct mw_flow *flow, struct mw_transfer *transfer, uint32_t seq)
 {
 	flow->holding = true;
 	flow->hold_seq = seq;
@@ -16,7 +17,7 @@ void mw_hold_begin(struct mw_lane *lane, struct mw_flow *flow, struct mw_transfe
 	transfer->holds_flow = true;
 	lane->counters.held++;
 	mw_wheel_set(&lane->wheel, flow, lane->now_ns,
-			lane->now_ns + (uint64_t)lane->config.hold_max_ms * MW_NS_PER_MS);
+		lane->now_ns + (uint64_t)lane->config.hold_max_ms * MW_NS_PER_MS);
 }
 
 void mw_hold_release(struct mw_lane *lane, struct mw_flow *flow)
@@ -61,8 +62,8 @@ void mw_hold_flush(struct mw_lane *lane, struct mw_flow *flow, uint32_t limit)
 			segment.flags |= MW_TCP_FIN;
 			half->fin_sent = true;
 		}
-		size = mw_segment_write(&segment, mw_span_of(run.data, len), lane->frame,
-				sizeof(lane->frame));
+		size = mw_segment_write(
+			&segment, mw_span_of(run.data, len), lane->frame, sizeof(lane->frame));
 		mw_reassembly_sent(&half->kept, seq, seq + len);
 		from = seq + len; /* the marks may say less than was sent: never look back */
 		if (size == 0)

@@ -26,22 +26,26 @@
 #include "dataplane/scan/scan.h"
 #include "dataplane/verdict/snapshot.h"
 
-#define MW_KEPT_BLOCKS_FLOW   160u  /* 2 KiB each: 256 KiB of octets and the waste of small segments */
+#define MW_KEPT_BLOCKS_FLOW 160u /* 2 KiB each: 256 KiB of octets and the waste of small segments \
+				  */
 #define MW_RECORD_BLOCK_BYTES 16384u
-#define MW_FACTS_BLOCKS_MAX   16u   /* of a message's facts: lists are cut beyond */
-#define MW_QUEUE_BLOCKS_MAX   32u   /* of a message's records waiting for the scan: then back-pressure */
-#define MW_FRAME_MAX          9216u /* longest frame the lane writes */
+#define MW_FACTS_BLOCKS_MAX   16u /* of a message's facts: lists are cut beyond */
+#define MW_QUEUE_BLOCKS_MAX \
+	32u		   /* of a message's records waiting for the scan: then back-pressure */
+#define MW_FRAME_MAX 9216u /* longest frame the lane writes */
 
-/* Packets of a capture that may pass before octets which were acknowledged are given up for lost. */
-#define MW_GAP_PATIENCE       32u
+/* Packets of a capture that may pass before octets which were acknowledged are given up for lost.
+ */
+#define MW_GAP_PATIENCE 32u
 
-#define MW_THRESHOLD_DEFAULT_MILLI 2000 /* spam-like from a score of 2 on, unless a class says otherwise */
+#define MW_THRESHOLD_DEFAULT_MILLI \
+	2000 /* spam-like from a score of 2 on, unless a class says otherwise */
 
-#define MW_EMBRYONIC_NS  (30 * MW_NS_PER_S)
-#define MW_IDLE_NS       (1800 * MW_NS_PER_S) /* RFC 5321, 4.5.3.2 asks for up to 10 minutes */
-#define MW_CLOSED_NS     (60 * MW_NS_PER_S)   /* late packets of a closed connection find it so */
-#define MW_CLOSING_NS    (120 * MW_NS_PER_S)
-#define MW_HAM_FLUSH_NS  (60 * MW_NS_PER_S)
+#define MW_EMBRYONIC_NS (30 * MW_NS_PER_S)
+#define MW_IDLE_NS	(1800 * MW_NS_PER_S) /* RFC 5321, 4.5.3.2 asks for up to 10 minutes */
+#define MW_CLOSED_NS	(60 * MW_NS_PER_S)   /* late packets of a closed connection find it so */
+#define MW_CLOSING_NS	(120 * MW_NS_PER_S)
+#define MW_HAM_FLUSH_NS (60 * MW_NS_PER_S)
 
 #define MW_HOLES_MAX 8
 
@@ -51,30 +55,30 @@ struct mw_hole {
 
 /* One direction of a connection. Sequence numbers as on the wire. */
 struct mw_half {
-	uint32_t nxt;    /* the next octet to parse */
-	uint32_t sent;   /* everything before it has gone to the receiver */
-	uint32_t acked;  /* everything before it has been acknowledged by the receiver */
+	uint32_t nxt;	/* the next octet to parse */
+	uint32_t sent;	/* everything before it has gone to the receiver */
+	uint32_t acked; /* everything before it has been acknowledged by the receiver */
 	uint32_t isn;
-	uint32_t high;   /* end of the farthest octet seen */
+	uint32_t high; /* end of the farthest octet seen */
 	uint32_t fin_seq;
 	uint32_t window; /* the last one this side announced, scaled */
-	int8_t wscale;   /* -1: not offered */
-	bool isn_known;  /* its SYN was seen */
-	bool known;      /* nxt and the others have been set */
-	bool seen;       /* a packet of this direction was seen */
-	bool fin;        /* its FIN was seen, at fin_seq */
+	int8_t wscale;	 /* -1: not offered */
+	bool isn_known;	 /* its SYN was seen */
+	bool known;	 /* nxt and the others have been set */
+	bool seen;	 /* a packet of this direction was seen */
+	bool fin;	 /* its FIN was seen, at fin_seq */
 	bool fin_sent;
 	bool ack_seen;
 	uint8_t holes;
 	struct mw_hole hole[MW_HOLES_MAX]; /* not inspected: octets that have not come yet */
-	uint64_t bytes;  /* octets of payload, each sequence number once */
+	uint64_t bytes;			   /* octets of payload, each sequence number once */
 	struct mw_reassembly kept;
 };
 
 enum mw_flow_state {
 	MW_FLOW_EMBRYONIC, /* SYN seen */
 	MW_FLOW_OPEN,
-	MW_FLOW_CLOSED,    /* reported; stays a while for late packets */
+	MW_FLOW_CLOSED, /* reported; stays a while for late packets */
 };
 
 enum mw_flow_mode {
@@ -99,25 +103,26 @@ struct mw_flow {
 	uint64_t anomalies;
 	uint32_t messages;
 	uint32_t recipients_refused;
-	uint16_t gap_patience; /* packets seen since something was acknowledged that we have not seen */
-	uint16_t mss;          /* of the client's SYN */
+	uint16_t gap_patience; /* packets seen since something was acknowledged that we have not
+				  seen */
+	uint16_t mss;	       /* of the client's SYN */
 	uint16_t window;       /* of the client's SYN */
 	uint16_t segment_max;  /* largest payload seen from the client */
 	uint8_t ttl;
-	uint8_t reason;        /* enum mw_reason: why metadata */
-	uint8_t starttls;      /* enum mw_smtp_starttls */
+	uint8_t reason;	  /* enum mw_reason: why metadata */
+	uint8_t starttls; /* enum mw_smtp_starttls */
 	bool quit;
-	bool uninspected;      /* some part was not inspected: reason says why first */
-	bool ending;           /* the session is being closed: nothing new begins */
+	bool uninspected; /* some part was not inspected: reason says why first */
+	bool ending;	  /* the session is being closed: nothing new begins */
 	bool one_sided;
-	bool parsing;          /* guards against re-entry */
+	bool parsing; /* guards against re-entry */
 	bool server_parsing;
-	bool flushing;         /* the capture is over: nothing that is missing will come */
-	bool was_reset;        /* by us, for a verdict */
-	uint8_t client_alone;  /* packets of the client seen before any of the server */
-	bool handshake;        /* the SYN or the greeting was seen: it begins at the beginning */
+	bool flushing;	      /* the capture is over: nothing that is missing will come */
+	bool was_reset;	      /* by us, for a verdict */
+	uint8_t client_alone; /* packets of the client seen before any of the server */
+	bool handshake;	      /* the SYN or the greeting was seen: it begins at the beginning */
 	bool holding;
-	uint32_t hold_seq;     /* sequence number of the octet that decides */
+	uint32_t hold_seq; /* sequence number of the octet that decides */
 	uint64_t hold_since_ns;
 };
 
@@ -129,8 +134,8 @@ struct mw_record_block {
 };
 
 enum mw_transfer_state {
-	MW_TRANSFER_OPEN,   /* octets still come */
-	MW_TRANSFER_ENDED,  /* all octets are here (or never will be), records may wait */
+	MW_TRANSFER_OPEN,  /* octets still come */
+	MW_TRANSFER_ENDED, /* all octets are here (or never will be), records may wait */
 	MW_TRANSFER_JUDGED,
 };
 
@@ -138,12 +143,12 @@ enum mw_transfer_state {
 struct mw_transfer {
 	struct mw_transfer *run_next; /* run queue: messages with records waiting */
 	bool queued;
-	bool holds_flow;              /* the flow's end of message waits for this judgement */
-	bool is_message;              /* false: the parser found that there was none after all */
-	bool answered;                /* the reply to the content is in the envelope, or never comes */
+	bool holds_flow; /* the flow's end of message waits for this judgement */
+	bool is_message; /* false: the parser found that there was none after all */
+	bool answered;	 /* the reply to the content is in the envelope, or never comes */
 	bool complete;
 	bool refuse;
-	bool timed_out;               /* released unjudged */
+	bool timed_out; /* released unjudged */
 	enum mw_transfer_state state;
 	enum mw_reason reason;
 	enum mw_message_class klass;
@@ -163,7 +168,7 @@ struct mw_transfer {
 	struct mw_match *matches;
 	uint32_t match_count;
 	uint64_t end_ns;
-	struct mw_transfer *flow_next;  /* of the same connection, oldest first */
+	struct mw_transfer *flow_next; /* of the same connection, oldest first */
 };
 
 /* struct mw_message follows the transfer in its block. */
@@ -171,7 +176,8 @@ struct mw_transfer {
 
 struct mw_content {
 	struct mw_smtp smtp;
-	struct mw_segment to_server; /* headers of the client's last packet: for what the lane sends on */
+	struct mw_segment
+		to_server; /* headers of the client's last packet: for what the lane sends on */
 	struct mw_transfer *transfers; /* oldest first; the one being received is the last */
 	struct mw_transfer *receiving;
 	bool has_template;
@@ -211,7 +217,7 @@ struct mw_lane {
 /* --- stream.c --- */
 /* A packet of the client's direction with the connection's entry: decides it. */
 void mw_stream_client(struct mw_lane *lane, struct mw_flow *flow, struct mw_packet *packet,
-		const struct mw_frame *frame);
+	const struct mw_frame *frame);
 /* Parses what can be parsed and sends on what may go: after anything that unblocks. */
 void mw_stream_pump(struct mw_lane *lane, struct mw_flow *flow);
 /* Captures: counts packets that pass while something acknowledged has not been seen. */
@@ -221,7 +227,7 @@ void mw_stream_finish(struct mw_lane *lane, struct mw_flow *flow);
 
 /* --- reply.c --- */
 void mw_reply_server(struct mw_lane *lane, struct mw_flow *flow, struct mw_packet *packet,
-		const struct mw_frame *frame);
+	const struct mw_frame *frame);
 void mw_reply_pump(struct mw_lane *lane, struct mw_flow *flow);
 
 /* --- count.c --- */
@@ -235,17 +241,18 @@ bool mw_content_attach(struct mw_lane *lane, struct mw_flow *flow);
 /* Ends inspection for good, for `reason`; what was kept goes on its way. */
 void mw_content_lose(struct mw_lane *lane, struct mw_flow *flow, enum mw_reason reason);
 /* Acts on one event of the parser. `mid` is the sequence number behind the octets it took. */
-void mw_content_client_event(struct mw_lane *lane, struct mw_flow *flow,
-		const struct mw_smtp_event *event);
-void mw_content_server_event(struct mw_lane *lane, struct mw_flow *flow,
-		const struct mw_smtp_event *event);
+void mw_content_client_event(
+	struct mw_lane *lane, struct mw_flow *flow, const struct mw_smtp_event *event);
+void mw_content_server_event(
+	struct mw_lane *lane, struct mw_flow *flow, const struct mw_smtp_event *event);
 /* Octets [nxt, nxt + len) of the client will never be seen. */
 void mw_content_client_gap(struct mw_lane *lane, struct mw_flow *flow, uint32_t len);
-/* No more content: open messages are ended, judged and reported, memory is given back. `send_on`: the
- * connection lives, what was kept back goes on its way. */
+/* No more content: open messages are ended, judged and reported, memory is given back. `send_on`:
+ * the connection lives, what was kept back goes on its way. */
 void mw_content_detach(struct mw_lane *lane, struct mw_flow *flow, bool send_on);
 
-static inline void mw_flow_anomaly(struct mw_lane *lane, struct mw_flow *flow, enum mw_reason reason)
+static inline void mw_flow_anomaly(
+	struct mw_lane *lane, struct mw_flow *flow, enum mw_reason reason)
 {
 	uint64_t bit = MW_ANOMALY_BIT(reason);
 
@@ -255,8 +262,8 @@ static inline void mw_flow_anomaly(struct mw_lane *lane, struct mw_flow *flow, e
 }
 
 /* --- transfer.c --- */
-struct mw_transfer *mw_transfer_begin(struct mw_lane *lane, struct mw_flow *flow,
-		struct mw_smtp_envelope *envelope);
+struct mw_transfer *mw_transfer_begin(
+	struct mw_lane *lane, struct mw_flow *flow, struct mw_smtp_envelope *envelope);
 void mw_transfer_end(struct mw_lane *lane, struct mw_transfer *transfer, bool complete);
 /* True when it may be reported: judged and answered. Then it is reported and gone. */
 bool mw_transfer_settle(struct mw_lane *lane, struct mw_transfer *transfer);
@@ -266,8 +273,8 @@ void mw_transfer_drain(struct mw_lane *lane, struct mw_transfer *transfer);
 bool mw_transfer_run(struct mw_lane *lane);
 
 /* --- hold.c --- */
-void mw_hold_begin(struct mw_lane *lane, struct mw_flow *flow, struct mw_transfer *transfer,
-		uint32_t seq);
+void mw_hold_begin(
+	struct mw_lane *lane, struct mw_flow *flow, struct mw_transfer *transfer, uint32_t seq);
 void mw_hold_release(struct mw_lane *lane, struct mw_flow *flow);
 /* Held too long: released unjudged, counted. */
 void mw_hold_timeout(struct mw_lane *lane, struct mw_flow *flow);
@@ -277,7 +284,7 @@ void mw_hold_flush(struct mw_lane *lane, struct mw_flow *flow, uint32_t limit);
 /* --- session.c --- */
 /* NULL when the table is full. `content`: inspect it (else metadata, by the customer's class). */
 struct mw_flow *mw_session_open(struct mw_lane *lane, const struct mw_flow_key *key,
-		const struct mw_frame *frame, uint32_t customer, bool content);
+	const struct mw_frame *frame, uint32_t customer, bool content);
 /* Reports it; the entry stays for late packets. */
 void mw_session_close(struct mw_lane *lane, struct mw_flow *flow);
 void mw_session_remove(struct mw_lane *lane, struct mw_flow *flow);
@@ -285,7 +292,7 @@ void mw_session_remove(struct mw_lane *lane, struct mw_flow *flow);
 bool mw_session_over(const struct mw_lane *lane, const struct mw_flow *flow);
 /* RST to both ends, from the packet at hand: verdict RESET, or REJECT on an open connection. */
 void mw_session_reset(struct mw_lane *lane, struct mw_flow *flow, struct mw_packet *packet,
-		const struct mw_frame *frame);
+	const struct mw_frame *frame);
 void mw_session_timer(struct mw_lane *lane, struct mw_flow *flow);
 
 /* --- responder.c --- */
@@ -294,15 +301,15 @@ struct mw_responder *mw_responder_init(void *memory, uint32_t entries, uint64_t 
 /* Is there a conversation on this connection already? */
 bool mw_responder_owns(const struct mw_lane *lane, const struct mw_flow_key *key);
 /* A packet of a refused customer to an SMTP port: consumed and answered. */
-void mw_responder_packet(struct mw_lane *lane, struct mw_packet *packet, const struct mw_frame *frame,
-		const struct mw_verdict_entry *verdict);
+void mw_responder_packet(struct mw_lane *lane, struct mw_packet *packet,
+	const struct mw_frame *frame, const struct mw_verdict_entry *verdict);
 void mw_responder_tick(struct mw_lane *lane);
 /* Answers a segment with a RST to its sender (RFC 9293, 3.10.7.1). */
-void mw_responder_reset(struct mw_lane *lane, const struct mw_packet *packet,
-		const struct mw_frame *frame);
+void mw_responder_reset(
+	struct mw_lane *lane, const struct mw_packet *packet, const struct mw_frame *frame);
 
-static inline void mw_lane_transmit(struct mw_lane *lane, enum mw_port port, const uint8_t *frame,
-		uint32_t len)
+static inline void mw_lane_transmit(
+	struct mw_lane *lane, enum mw_port port, const uint8_t *frame, uint32_t len)
 {
 	lane->counters.tx_packets++;
 	lane->counters.tx_bytes += len;

@@ -9,7 +9,8 @@
 #define FLUSHED_A_POLL 1024u
 
 struct layout {
-	size_t lane, scratch, flows, kept, envelopes, contents, transfers, records, responder, ham, total;
+	size_t lane, scratch, flows, kept, envelopes, contents, transfers, records, responder, ham,
+		total;
 };
 
 static size_t place(size_t *at, size_t size)
@@ -60,30 +61,33 @@ size_t mw_lane_bytes(const struct mw_lane_config *config)
 	return layout_of(config).total;
 }
 
-struct mw_lane *mw_lane_init(void *memory, const struct mw_lane_config *config,
-		const struct mw_lane_sink *sink)
+struct mw_lane *mw_lane_init(
+	void *memory, const struct mw_lane_config *config, const struct mw_lane_sink *sink)
 {
 	struct layout l = layout_of(config);
 	uint8_t *base = memory;
 	struct mw_lane *lane = memory;
 
-	_Static_assert(sizeof(struct mw_record_block) <= MW_RECORD_BLOCK_BYTES, "block holds its header");
+	_Static_assert(
+		sizeof(struct mw_record_block) <= MW_RECORD_BLOCK_BYTES, "block holds its header");
 	lane->config = *config;
 	lane->sink = *sink;
 	lane->rules_current = MW_RULES_SLOTS;
-	lane->message_scratch = mw_message_scratch_init(base + l.scratch, config->charsets, config->tlds);
+	lane->message_scratch =
+		mw_message_scratch_init(base + l.scratch, config->charsets, config->tlds);
 	memcpy(lane->message_config.content_key, &config->key, sizeof(config->key));
-	mw_flow_table_init(&lane->flows, base + l.flows, config->flows, sizeof(struct mw_flow),
-			config->key);
+	mw_flow_table_init(
+		&lane->flows, base + l.flows, config->flows, sizeof(struct mw_flow), config->key);
 	mw_wheel_init(&lane->wheel, &lane->flows);
 	mw_pool_init(&lane->kept_pool, base + l.kept, MW_KEPT_BLOCK_BYTES, config->kept_blocks);
 	mw_pool_init(&lane->envelope_pool, base + l.envelopes, MW_SMTP_ENVELOPE_BLOCK,
-			envelope_blocks(config));
+		envelope_blocks(config));
 	mw_pool_init(&lane->content_pool, base + l.contents, content_bytes(), config->contents);
 	mw_pool_init(&lane->transfer_pool, base + l.transfers, transfer_bytes(), config->messages);
-	mw_pool_init(&lane->record_pool, base + l.records, MW_RECORD_BLOCK_BYTES, config->record_blocks);
-	lane->responder = mw_responder_init(base + l.responder, config->responders, config->key,
-			config->mtu);
+	mw_pool_init(
+		&lane->record_pool, base + l.records, MW_RECORD_BLOCK_BYTES, config->record_blocks);
+	lane->responder =
+		mw_responder_init(base + l.responder, config->responders, config->key, config->mtu);
 	lane->ham = (uint32_t *)(void *)(base + l.ham);
 	return lane;
 }
@@ -93,8 +97,8 @@ void mw_lane_set_snapshot(struct mw_lane *lane, const struct mw_snapshot *snapsh
 	lane->snapshot = snapshot;
 }
 
-bool mw_lane_set_rules(struct mw_lane *lane, const struct mw_ruleset *rules,
-		struct mw_scan_scratch *scratch)
+bool mw_lane_set_rules(
+	struct mw_lane *lane, const struct mw_ruleset *rules, struct mw_scan_scratch *scratch)
 {
 	if (rules == NULL) {
 		lane->rules_current = MW_RULES_SLOTS;
@@ -118,7 +122,8 @@ bool mw_lane_set_rules(struct mw_lane *lane, const struct mw_ruleset *rules,
 bool mw_lane_rules_in_use(const struct mw_lane *lane, const struct mw_ruleset *rules)
 {
 	for (uint32_t i = 0; i < MW_RULES_SLOTS; i++)
-		if (lane->rules[i].rules == rules && (lane->rules[i].users > 0 || i == lane->rules_current))
+		if (lane->rules[i].rules == rules &&
+			(lane->rules[i].users > 0 || i == lane->rules_current))
 			return true;
 	return false;
 }
@@ -162,11 +167,11 @@ static bool surely_not_smtp(const struct mw_port_set *ports, const uint8_t *p, u
 		return p[12] == 0x08 && p[13] == 0x06; /* ARP; the rest is looked at closely */
 	}
 	return !mw_port_set_has(ports, (uint16_t)(p[l4] << 8 | p[l4 + 1])) &&
-			!mw_port_set_has(ports, (uint16_t)(p[l4 + 2] << 8 | p[l4 + 3]));
+	       !mw_port_set_has(ports, (uint16_t)(p[l4 + 2] << 8 | p[l4 + 3]));
 }
 
 uint16_t mw_lane_owner(const struct mw_port_set *smtp_ports, uint64_t key, const uint8_t *frame,
-		uint32_t len, uint16_t lanes)
+	uint32_t len, uint16_t lanes)
 {
 	struct {
 		struct mw_ip ip[2];
@@ -211,7 +216,7 @@ static struct mw_flow_key key_of(const struct mw_frame *f, bool from_client)
 
 /* Whose direction is this? False: not SMTP of the inside's clients. */
 static bool direction(const struct mw_lane *lane, const struct mw_packet *packet,
-		const struct mw_frame *f, bool *from_client)
+	const struct mw_frame *f, bool *from_client)
 {
 	bool to_server = mw_port_set_has(lane->config.smtp_ports, f->dport);
 	bool to_client = mw_port_set_has(lane->config.smtp_ports, f->sport);
@@ -233,16 +238,16 @@ static bool direction(const struct mw_lane *lane, const struct mw_packet *packet
 }
 
 /* The customer behind a connection; false: nobody's, or one who is not to be inspected. */
-static bool customer_of(const struct mw_lane *lane, const struct mw_flow_key *key, uint32_t *customer,
-		bool *content)
+static bool customer_of(const struct mw_lane *lane, const struct mw_flow_key *key,
+	uint32_t *customer, bool *content)
 {
 	const struct mw_customer_entry *entry;
 
 	*customer = MW_NO_CUSTOMER_INDEX;
 	*content = true;
 	if (lane->snapshot != NULL) {
-		*customer = mw_snapshot_customer(lane->snapshot, &key->client, key->vlan_outer,
-				key->vlan_inner);
+		*customer = mw_snapshot_customer(
+			lane->snapshot, &key->client, key->vlan_outer, key->vlan_inner);
 		if (*customer != MW_NO_CUSTOMER_INDEX) {
 			entry = mw_snapshot_customer_entry(lane->snapshot, *customer);
 			*content = entry->inspection >= MW_INSPECTION_CONTENT;
@@ -252,8 +257,8 @@ static bool customer_of(const struct mw_lane *lane, const struct mw_flow_key *ke
 	return lane->config.every_client;
 }
 
-static const struct mw_verdict_entry *verdict_in_force(const struct mw_lane *lane, uint32_t customer,
-		enum mw_verdict *verdict)
+static const struct mw_verdict_entry *verdict_in_force(
+	const struct mw_lane *lane, uint32_t customer, enum mw_verdict *verdict)
 {
 	const struct mw_verdict_entry *entry = NULL;
 
@@ -266,8 +271,8 @@ static const struct mw_verdict_entry *verdict_in_force(const struct mw_lane *lan
 }
 
 /* A packet that belongs to no connection we know. NULL: decided. */
-static struct mw_flow *stranger(struct mw_lane *lane, struct mw_packet *packet, const struct mw_frame *f,
-		const struct mw_flow_key *key, bool from_client)
+static struct mw_flow *stranger(struct mw_lane *lane, struct mw_packet *packet,
+	const struct mw_frame *f, const struct mw_flow_key *key, bool from_client)
 {
 	const struct mw_verdict_entry *entry;
 	enum mw_verdict verdict;
@@ -307,7 +312,7 @@ static struct mw_flow *stranger(struct mw_lane *lane, struct mw_packet *packet, 
 
 /* A SYN or SYN-ACK on a connection we know: a repeat of its first, or the first of another. */
 static bool is_successor(const struct mw_lane *lane, const struct mw_flow *flow,
-		const struct mw_frame *f, bool from_client)
+	const struct mw_frame *f, bool from_client)
 {
 	const struct mw_half *half = from_client ? &flow->client : &flow->server;
 
@@ -340,7 +345,7 @@ static void note_syn(struct mw_flow *flow, const struct mw_frame *f, bool from_c
 }
 
 static void in_connection(struct mw_lane *lane, struct mw_flow *flow, struct mw_packet *packet,
-		const struct mw_frame *f, bool from_client)
+	const struct mw_frame *f, bool from_client)
 {
 	enum mw_verdict verdict;
 
@@ -388,7 +393,7 @@ static void tcp(struct mw_lane *lane, struct mw_packet *packet, const struct mw_
 	}
 	lane->counters.smtp_packets++;
 	if (lane->config.judge_checksums && !packet->checksum_good &&
-			f->payload_have == f->payload_len && !mw_checksum_tcp_good(packet->data, f)) {
+		f->payload_have == f->payload_len && !mw_checksum_tcp_good(packet->data, f)) {
 		mw_packet_drop(packet, MW_REASON_BAD_CHECKSUM);
 		return;
 	}

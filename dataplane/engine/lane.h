@@ -1,8 +1,8 @@
 /*
  * One lane: a deterministic function of (snapshot, packets, now). Packets go in, packets come out,
  * facts are handed to the sink. It reads no clock, takes no lock, allocates nothing after init, and
- * shares nothing with another lane. The rims (dataplane/io live, dataplane/replay over captures, the
- * tests on virtual time) drive it through these functions and nothing else.
+ * shares nothing with another lane. The rims (dataplane/io live, dataplane/replay over captures,
+ * the tests on virtual time) drive it through these functions and nothing else.
  *
  * `now_ns` is nanoseconds since the epoch and never goes backwards.
  */
@@ -16,16 +16,16 @@
 #include "dataplane/proto/smtp.h"
 
 struct mw_lane;
-struct mw_snapshot;      /* dataplane/verdict/snapshot.h */
-struct mw_ruleset;       /* dataplane/scan */
-struct mw_scan_scratch;  /* dataplane/scan */
+struct mw_snapshot;	 /* dataplane/verdict/snapshot.h */
+struct mw_ruleset;	 /* dataplane/scan */
+struct mw_scan_scratch;	 /* dataplane/scan */
 struct mw_charset_table; /* dataplane/text */
-struct mw_tld_table;     /* dataplane/text: top-level domains */
+struct mw_tld_table;	 /* dataplane/text: top-level domains */
 struct mw_message_facts; /* dataplane/message/message.h */
 
 enum mw_port { MW_PORT_INSIDE, MW_PORT_OUTSIDE, MW_PORT_DIVERT, MW_PORT_COUNT };
 
-#define MW_LANE_ANY          0xffffu /* mw_lane_owner: nobody's; handle it where it arrived */
+#define MW_LANE_ANY	     0xffffu /* mw_lane_owner: nobody's; handle it where it arrived */
 #define MW_NO_CUSTOMER_INDEX UINT32_MAX
 
 /* 65,536 bits: is this TCP port an SMTP port? Written before lanes run, read by all of them. */
@@ -43,16 +43,16 @@ static inline bool mw_port_set_has(const struct mw_port_set *set, uint16_t port)
 	return (set->word[port >> 6] >> (port & 63) & 1) != 0;
 }
 
-/* A frame in the rim's buffer. The lane reads it, may change octets in place, may shorten it, and says
- * what becomes of it. It keeps no pointer into it after the call. */
+/* A frame in the rim's buffer. The lane reads it, may change octets in place, may shorten it, and
+ * says what becomes of it. It keeps no pointer into it after the call. */
 struct mw_packet {
 	uint8_t *data;
-	uint32_t len;       /* octets at `data`; shortened by the lane when the packet is cut */
+	uint32_t len;	    /* octets at `data`; shortened by the lane when the packet is cut */
 	uint32_t wire_len;  /* octets the frame had on the wire; > len when a capture cut it */
 	uint8_t port_in;    /* enum mw_port */
 	bool checksum_good; /* the device has checked the TCP checksum */
 	/* out */
-	bool forward;       /* send it to port_out; else it ends here, for `reason` */
+	bool forward; /* send it to port_out; else it ends here, for `reason` */
 	uint8_t port_out;
 	enum mw_reason reason;
 };
@@ -78,12 +78,13 @@ struct mw_lane_message {
 	uint32_t match_count;
 	int32_t score_milli, threshold_milli;
 	enum mw_message_class klass;
-	bool refuse;           /* the action: refuse, else forward */
+	bool refuse;	       /* the action: refuse, else forward */
 	enum mw_reason reason; /* why this action */
-	uint32_t ham_before;   /* of a spam-like message: this customer's ham since his last one, here */
+	uint32_t ham_before; /* of a spam-like message: this customer's ham since his last one, here
+			      */
 	uint64_t fingerprint, campaign;
 	uint8_t ttl;
-	uint16_t window, mss;  /* of the SYN; 0 when it was not seen */
+	uint16_t window, mss; /* of the SYN; 0 when it was not seen */
 };
 
 struct mw_lane_session {
@@ -96,9 +97,9 @@ struct mw_lane_session {
 	uint64_t start_ns, end_ns;
 	uint32_t messages;
 	enum mw_smtp_starttls starttls; /* the strongest seen */
-	bool metadata;         /* any part of it went uninspected */
-	enum mw_reason reason; /* the first cause, or MW_REASON_NONE */
-	uint64_t anomalies;    /* bit MW_ANOMALY_BIT(reason) */
+	bool metadata;			/* any part of it went uninspected */
+	enum mw_reason reason;		/* the first cause, or MW_REASON_NONE */
+	uint64_t anomalies;		/* bit MW_ANOMALY_BIT(reason) */
 	uint64_t client_bytes, server_bytes;
 	uint32_t recipients_refused;
 	bool quit;
@@ -114,31 +115,33 @@ struct mw_lane_sink {
 	void (*transmit)(void *ctx, enum mw_port port, const uint8_t *frame, uint32_t len);
 	void (*message)(void *ctx, const struct mw_lane_message *message);
 	void (*session)(void *ctx, const struct mw_lane_session *session);
-	/* Ham of a customer since his last observation, flushed once a minute and before it is lost. */
+	/* Ham of a customer since his last observation, flushed once a minute and before it is
+	 * lost. */
 	void (*ham)(void *ctx, uint32_t customer_index, uint32_t ham, uint64_t now_ns);
 };
 
 struct mw_lane_config {
 	uint16_t lane;
-	uint64_t key;                 /* secret of hashes and cookies; equal for all lanes */
+	uint64_t key; /* secret of hashes and cookies; equal for all lanes */
 	const struct mw_port_set *smtp_ports;
-	uint32_t flows;               /* entries of the flow table */
-	uint32_t contents;            /* connections inspected at the same time */
-	uint32_t messages;            /* messages in transfer at the same time */
-	uint32_t kept_blocks;         /* 2 KiB each: octets kept until acknowledged, and out of order */
-	uint32_t record_blocks;       /* 16 KiB each: facts of messages, records waiting for the scan */
-	uint32_t responders;          /* refused connections talked to at the same time */
-	uint32_t customers;           /* dense customer indexes below this are counted */
-	uint32_t scan_budget_ns;      /* scanning per poll; 0: scan at once, hold nothing (captures) */
+	uint32_t flows;		 /* entries of the flow table */
+	uint32_t contents;	 /* connections inspected at the same time */
+	uint32_t messages;	 /* messages in transfer at the same time */
+	uint32_t kept_blocks;	 /* 2 KiB each: octets kept until acknowledged, and out of order */
+	uint32_t record_blocks;	 /* 16 KiB each: facts of messages, records waiting for the scan */
+	uint32_t responders;	 /* refused connections talked to at the same time */
+	uint32_t customers;	 /* dense customer indexes below this are counted */
+	uint32_t scan_budget_ns; /* scanning per poll; 0: scan at once, hold nothing (captures) */
 	uint64_t (*spent_ns)(void *); /* the rim's stopwatch for that budget; NULL with budget 0 */
 	void *spent_ctx;
-	uint32_t hold_max_ms;         /* then a held message is released unjudged */
-	bool passive;                 /* a capture: everything was forwarded already */
-	bool judge_checksums;         /* segments with a wrong TCP checksum are dropped (passive: left aside) */
-	bool want_hashes;             /* SHA-256 of messages and parts */
-	bool every_client;            /* no customer table: every client of an SMTP port counts */
-	uint16_t mtu;                 /* of the inside port: the responder's MSS */
-	struct mw_charset_table *charsets;   /* this lane's own */
+	uint32_t hold_max_ms; /* then a held message is released unjudged */
+	bool passive;	      /* a capture: everything was forwarded already */
+	bool judge_checksums; /* segments with a wrong TCP checksum are dropped (passive: left
+				 aside) */
+	bool want_hashes;     /* SHA-256 of messages and parts */
+	bool every_client;    /* no customer table: every client of an SMTP port counts */
+	uint16_t mtu;	      /* of the inside port: the responder's MSS */
+	struct mw_charset_table *charsets; /* this lane's own */
 	const struct mw_tld_table *tlds;
 };
 
@@ -146,34 +149,34 @@ struct mw_lane_config {
 size_t mw_lane_bytes(const struct mw_lane_config *config);
 
 /* `memory`: mw_lane_bytes() octets, aligned to 64, zeroed. */
-struct mw_lane *mw_lane_init(void *memory, const struct mw_lane_config *config,
-		const struct mw_lane_sink *sink);
+struct mw_lane *mw_lane_init(
+	void *memory, const struct mw_lane_config *config, const struct mw_lane_sink *sink);
 
 /* The snapshot in force from the next packet on. The lane keeps the pointer until the next call. */
 void mw_lane_set_snapshot(struct mw_lane *lane, const struct mw_snapshot *snapshot);
 
 /* The rules for messages that begin from now on; a message in transfer keeps those it began with.
  * `scratch` belongs to this lane and ruleset. NULL, NULL: no matching. A pair may be freed when
- * mw_lane_rules_in_use() says false for it. False: refused, the old rules stay (too many rules for a
- * message's memory, or messages of three older rulesets still in transfer: try again later). */
-bool mw_lane_set_rules(struct mw_lane *lane, const struct mw_ruleset *rules,
-		struct mw_scan_scratch *scratch);
+ * mw_lane_rules_in_use() says false for it. False: refused, the old rules stay (too many rules for
+ * a message's memory, or messages of three older rulesets still in transfer: try again later). */
+bool mw_lane_set_rules(
+	struct mw_lane *lane, const struct mw_ruleset *rules, struct mw_scan_scratch *scratch);
 bool mw_lane_rules_in_use(const struct mw_lane *lane, const struct mw_ruleset *rules);
 
 /* Decides about one packet: fills forward, port_out, reason; may transmit packets of its own. */
 void mw_lane_packet(struct mw_lane *lane, uint64_t now_ns, struct mw_packet *packet);
 
-/* After each burst, and when idle: timers, scanning under the budget, release of held ends. True when
- * work is left (poll again without sleeping). */
+/* After each burst, and when idle: timers, scanning under the budget, release of held ends. True
+ * when work is left (poll again without sleeping). */
 bool mw_lane_poll(struct mw_lane *lane, uint64_t now_ns);
 
 /* The end of a capture or of the process: every open session and message is handed to the sink. */
 void mw_lane_finish(struct mw_lane *lane, uint64_t now_ns);
 
-/* Which of `lanes` owns this frame's connection: a symmetric keyed hash over addresses, ports and VLAN
- * tags, or MW_LANE_ANY for what no lane inspects. Pure; called by the receiving core. */
+/* Which of `lanes` owns this frame's connection: a symmetric keyed hash over addresses, ports and
+ * VLAN tags, or MW_LANE_ANY for what no lane inspects. Pure; called by the receiving core. */
 uint16_t mw_lane_owner(const struct mw_port_set *smtp_ports, uint64_t key, const uint8_t *frame,
-		uint32_t len, uint16_t lanes);
+	uint32_t len, uint16_t lanes);
 
 /* Counters, read by the lane's own core only. */
 struct mw_lane_counters {

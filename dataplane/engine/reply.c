@@ -11,10 +11,10 @@ static bool waits_for_client(const struct mw_lane *lane, const struct mw_flow *f
 	const struct mw_half *client = &flow->client;
 
 	if (!lane->config.passive || !client->known || !client->ack_seen ||
-			flow->gap_patience > MW_GAP_PATIENCE)
+		flow->gap_patience > MW_GAP_PATIENCE)
 		return false;
-	return mw_seq_before(client->nxt, client->acked) && !mw_smtp_blocked(&flow->content->smtp) &&
-			!flow->holding;
+	return mw_seq_before(client->nxt, client->acked) &&
+	       !mw_smtp_blocked(&flow->content->smtp) && !flow->holding;
 }
 
 /* Octets the server has acknowledged, which this capture does not hold: they are given up. */
@@ -32,8 +32,8 @@ static void give_up_client(struct mw_lane *lane, struct mw_flow *flow)
 	mw_stream_pump(lane, flow);
 }
 
-/* The client has acknowledged octets of the server that have not come by here. Live, that is certain:
- * what we have not forwarded it cannot have; a capture may be out of order. */
+/* The client has acknowledged octets of the server that have not come by here. Live, that is
+ * certain: what we have not forwarded it cannot have; a capture may be out of order. */
 static bool gap_evident(const struct mw_lane *lane, const struct mw_flow *flow)
 {
 	const struct mw_half *half = &flow->server;
@@ -41,7 +41,7 @@ static bool gap_evident(const struct mw_lane *lane, const struct mw_flow *flow)
 	if (half->kept.blocks + 4u > half->kept.blocks_max)
 		return true;
 	return half->ack_seen && mw_seq_before(half->nxt, half->acked) &&
-			(!lane->config.passive || flow->gap_patience > MW_GAP_PATIENCE);
+	       (!lane->config.passive || flow->gap_patience > MW_GAP_PATIENCE);
 }
 
 static bool server_gap(struct mw_lane *lane, struct mw_flow *flow)
@@ -124,19 +124,19 @@ static bool is_greeting(const struct mw_packet *packet, const struct mw_frame *f
 	const uint8_t *p = packet->data + frame->payload;
 
 	return frame->payload_have >= 4 && p[0] == '2' && p[1] == '2' && p[2] == '0' &&
-			(p[3] == ' ' || p[3] == '-');
+	       (p[3] == ' ' || p[3] == '-');
 }
 
 static void payload_in(struct mw_lane *lane, struct mw_flow *flow, struct mw_packet *packet,
-		const struct mw_frame *frame, uint32_t seq)
+	const struct mw_frame *frame, uint32_t seq)
 {
 	struct mw_half *half = &flow->server;
 
 	if (mw_seq_before(half->high, seq + frame->payload_len))
 		half->high = seq + frame->payload_len;
 	/* A copy that differs from the first is mended in the packet, as in the other direction. */
-	switch (mw_reassembly_add(&half->kept, half->nxt, seq, packet->data + frame->payload,
-			frame->payload_have)) {
+	switch (mw_reassembly_add(
+		&half->kept, half->nxt, seq, packet->data + frame->payload, frame->payload_have)) {
 	case MW_KEPT_CONFLICT:
 		mw_flow_anomaly(lane, flow, MW_REASON_OVERLAP_CONFLICT);
 		break;
@@ -150,7 +150,7 @@ static void payload_in(struct mw_lane *lane, struct mw_flow *flow, struct mw_pac
 }
 
 void mw_reply_server(struct mw_lane *lane, struct mw_flow *flow, struct mw_packet *packet,
-		const struct mw_frame *frame)
+	const struct mw_frame *frame)
 {
 	struct mw_half *half = &flow->server;
 	uint32_t seq = frame->seq + ((frame->flags & MW_TCP_SYN) != 0 ? 1 : 0);

@@ -1,6 +1,7 @@
 /*
- * The conversation with a refused customer, in the server's place: a SYN-ACK with a cookie, a greeting,
- * `550 5.7.1` at MAIL with ticket and desk, an orderly end. The server never sees a packet of it.
+ * The conversation with a refused customer, in the server's place: a SYN-ACK with a cookie, a
+ * greeting, `550 5.7.1` at MAIL with ticket and desk, an orderly end. The server never sees a
+ * packet of it.
  *
  * Nothing is promised that would have to be remembered: no window scale, no SACK, no timestamps. An
  * entry is a convenience (it repeats the SYN-ACK and our replies); when there is none to be had the
@@ -11,8 +12,8 @@
 
 #include "dataplane/engine/dialogue.h"
 
-#define WINDOW        65535
-#define IDLE_NS       (60 * MW_NS_PER_S)
+#define WINDOW	      65535
+#define IDLE_NS	      (60 * MW_NS_PER_S)
 #define TIMERS_A_TICK 64u
 #define REPEATS_SYN   3 /* 1, 2, 4 s */
 #define REPEATS_DATA  5
@@ -22,17 +23,17 @@ enum responder_state { SYN_RECEIVED, TALKING, CLOSING };
 struct entry {
 	struct mw_flow_link link;
 	enum responder_state state;
-	uint32_t rcv_nxt;      /* the client's next octet */
-	uint32_t snd_una;      /* our oldest unacknowledged one */
+	uint32_t rcv_nxt; /* the client's next octet */
+	uint32_t snd_una; /* our oldest unacknowledged one */
 	uint32_t snd_nxt;
-	uint16_t mss;          /* the client's */
+	uint16_t mss; /* the client's */
 	uint8_t repeats;
 	bool fin_sent, fin_seen;
 	uint64_t last_ns;
-	uint64_t repeat_ns;    /* 0: nothing to repeat */
+	uint64_t repeat_ns;	   /* 0: nothing to repeat */
 	struct mw_segment segment; /* headers of our side */
 	struct mw_dialogue dialogue;
-	uint16_t out_len;      /* unacknowledged octets, from snd_una on */
+	uint16_t out_len; /* unacknowledged octets, from snd_una on */
 	uint8_t out[MW_DIALOGUE_OUT_MAX * 2];
 };
 
@@ -57,8 +58,8 @@ struct mw_responder *mw_responder_init(void *memory, uint32_t entries, uint64_t 
 {
 	struct mw_responder *r = memory;
 
-	mw_flow_table_init(&r->table, (uint8_t *)memory + header_bytes(), entries, sizeof(struct entry),
-			key);
+	mw_flow_table_init(
+		&r->table, (uint8_t *)memory + header_bytes(), entries, sizeof(struct entry), key);
 	mw_wheel_init(&r->wheel, &r->table);
 	r->key = key;
 	r->mtu = mtu < 576 ? 576 : mtu;
@@ -81,15 +82,18 @@ static struct mw_flow_key key_of(const struct mw_frame *f)
 
 bool mw_responder_owns(const struct mw_lane *lane, const struct mw_flow_key *key)
 {
-	return lane->responder->table.used > 0 && mw_flow_find(&lane->responder->table, key) != NULL;
+	return lane->responder->table.used > 0 &&
+	       mw_flow_find(&lane->responder->table, key) != NULL;
 }
 
-/* Our initial sequence number: a keyed hash over the connection and the client's own, so that the last
- * ACK of the handshake proves itself without an entry. */
-static uint32_t cookie(const struct mw_responder *r, const struct mw_flow_key *key, uint32_t client_isn)
+/* Our initial sequence number: a keyed hash over the connection and the client's own, so that the
+ * last ACK of the handshake proves itself without an entry. */
+static uint32_t cookie(
+	const struct mw_responder *r, const struct mw_flow_key *key, uint32_t client_isn)
 {
 	return (uint32_t)(mw_flow_hash(mw_flow_hash(r->key, key, sizeof(*key)), &client_isn,
-					  sizeof(client_isn)) >> 16);
+				  sizeof(client_isn)) >>
+			  16);
 }
 
 static uint16_t our_mss(const struct mw_responder *r, bool v6)
@@ -97,8 +101,8 @@ static uint16_t our_mss(const struct mw_responder *r, bool v6)
 	return v6 ? (r->mtu < 1280 ? 1220 : (uint16_t)(r->mtu - 60)) : (uint16_t)(r->mtu - 40);
 }
 
-static bool answer_headers(struct mw_segment *s, const struct mw_packet *packet,
-		const struct mw_frame *f)
+static bool answer_headers(
+	struct mw_segment *s, const struct mw_packet *packet, const struct mw_frame *f)
 {
 	memset(s, 0, sizeof(*s));
 	s->v6 = f->v6;
@@ -119,11 +123,12 @@ static void send(struct mw_lane *lane, const struct mw_segment *s, struct mw_spa
 		mw_lane_transmit(lane, MW_PORT_INSIDE, lane->frame, size);
 }
 
-void mw_responder_reset(struct mw_lane *lane, const struct mw_packet *packet, const struct mw_frame *f)
+void mw_responder_reset(
+	struct mw_lane *lane, const struct mw_packet *packet, const struct mw_frame *f)
 {
 	struct mw_segment s;
 	uint32_t size, taken = f->payload_len + ((f->flags & MW_TCP_SYN) != 0) +
-			((f->flags & MW_TCP_FIN) != 0);
+			       ((f->flags & MW_TCP_FIN) != 0);
 
 	if ((f->flags & MW_TCP_RST) != 0 || !answer_headers(&s, packet, f))
 		return;
@@ -165,7 +170,7 @@ static void arm(struct mw_lane *lane, struct entry *e)
 }
 
 static void on_syn(struct mw_lane *lane, const struct mw_packet *packet, const struct mw_frame *f,
-		const struct mw_flow_key *key)
+	const struct mw_flow_key *key)
 {
 	struct mw_responder *r = lane->responder;
 	uint32_t isn = cookie(r, key, f->seq);
@@ -244,7 +249,7 @@ static const char *banner(const struct mw_lane *lane)
 
 /* The last ACK of a handshake, with or without an entry. */
 static struct entry *establish(struct mw_lane *lane, const struct mw_packet *packet,
-		const struct mw_frame *f, const struct mw_flow_key *key, struct entry *e)
+	const struct mw_frame *f, const struct mw_flow_key *key, struct entry *e)
 {
 	struct mw_responder *r = lane->responder;
 	struct mw_dialogue_out out;
@@ -288,7 +293,7 @@ static void note_ack(struct entry *e, const struct mw_frame *f)
 }
 
 static void on_payload(struct mw_lane *lane, struct entry *e, const struct mw_packet *packet,
-		const struct mw_frame *f, const char *reply)
+	const struct mw_frame *f, const char *reply)
 {
 	struct mw_span payload = mw_span_of(packet->data + f->payload, f->payload_have);
 	uint32_t skip = e->rcv_nxt - f->seq;
@@ -313,7 +318,7 @@ static void on_payload(struct mw_lane *lane, struct entry *e, const struct mw_pa
 }
 
 void mw_responder_packet(struct mw_lane *lane, struct mw_packet *packet, const struct mw_frame *f,
-		const struct mw_verdict_entry *verdict)
+	const struct mw_verdict_entry *verdict)
 {
 	struct mw_flow_key key = key_of(f);
 	struct entry *e;
@@ -357,7 +362,8 @@ void mw_responder_tick(struct mw_lane *lane)
 	while ((e = mw_wheel_due(&lane->responder->wheel, lane->now_ns, &steps)) != NULL) {
 		uint8_t most = e->state == SYN_RECEIVED ? REPEATS_SYN : REPEATS_DATA;
 
-		if (lane->now_ns >= e->last_ns + IDLE_NS || (e->repeat_ns != 0 && e->repeats >= most)) {
+		if (lane->now_ns >= e->last_ns + IDLE_NS ||
+			(e->repeat_ns != 0 && e->repeats >= most)) {
 			mw_flow_remove(&lane->responder->table, e);
 			continue;
 		}

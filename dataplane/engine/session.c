@@ -27,7 +27,7 @@ static void open_remove(struct mw_lane *lane, struct mw_flow *flow)
 }
 
 struct mw_flow *mw_session_open(struct mw_lane *lane, const struct mw_flow_key *key,
-		const struct mw_frame *frame, uint32_t customer, bool content)
+	const struct mw_frame *frame, uint32_t customer, bool content)
 {
 	struct mw_flow *flow = mw_flow_add(&lane->flows, key);
 
@@ -127,8 +127,8 @@ void mw_session_timer(struct mw_lane *lane, struct mw_flow *flow)
 	uint64_t due = idle_due;
 
 	if (flow->holding) {
-		uint64_t hold_due = flow->hold_since_ns +
-				(uint64_t)lane->config.hold_max_ms * MW_NS_PER_MS;
+		uint64_t hold_due =
+			flow->hold_since_ns + (uint64_t)lane->config.hold_max_ms * MW_NS_PER_MS;
 
 		if (lane->now_ns >= hold_due)
 			mw_hold_timeout(lane, flow);
@@ -156,10 +156,10 @@ bool mw_session_over(const struct mw_lane *lane, const struct mw_flow *flow)
 	return lane->config.passive || !mw_seq_before(client->acked, client->fin_seq);
 }
 
-/* RST to both ends, in the name of either, from the packet at hand: the sequence number of each is the
- * one its receiver expects, because the sender has just said so. */
+/* RST to both ends, in the name of either, from the packet at hand: the sequence number of each is
+ * the one its receiver expects, because the sender has just said so. */
 void mw_session_reset(struct mw_lane *lane, struct mw_flow *flow, struct mw_packet *packet,
-		const struct mw_frame *frame)
+	const struct mw_frame *frame)
 {
 	struct mw_segment s = {
 		.v6 = frame->v6,

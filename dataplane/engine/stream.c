@@ -1,17 +1,18 @@
 /*
  * The client's direction of an inspected connection: keep the first copy of every octet, parse in
- * order, let pass what cannot complete an unjudged message, and cut the rest off, exactly. The rules
- * and their reasons are in docs/life-of-a-packet.md.
+ * order, let pass what cannot complete an unjudged message, and cut the rest off, exactly. The
+ * rules and their reasons are in docs/life-of-a-packet.md.
  */
 #include "dataplane/engine/internal.h"
 
 #include "dataplane/proto/checksum.h"
 
-#define PASSIVE_KEEP   65536u    /* a capture: parsed octets kept for comparison with repeats */
-#define WINDOW_MAX     (1u << 30) /* RFC 7323, 2.2: no receiver takes octets farther ahead */
-#define ASYMMETRIC_PACKETS 3     /* of the client, acknowledging a server that is never seen */
+#define PASSIVE_KEEP	   65536u /* a capture: parsed octets kept for comparison with repeats */
+#define WINDOW_MAX	   (1u << 30) /* RFC 7323, 2.2: no receiver takes octets farther ahead */
+#define ASYMMETRIC_PACKETS 3	      /* of the client, acknowledging a server that is never seen */
 
-/* What may go on: everything below the octet that decides, or below the first that is not understood. */
+/* What may go on: everything below the octet that decides, or below the first that is not
+ * understood. */
 static uint32_t limit_of(const struct mw_flow *flow)
 {
 	return flow->holding ? flow->hold_seq : flow->client.nxt;
@@ -32,7 +33,7 @@ static bool gap_due(const struct mw_lane *lane, const struct mw_flow *flow, uint
 	if (flow->flushing || half->kept.blocks + 8u > half->kept.blocks_max)
 		return true;
 	return half->ack_seen && mw_seq_before(half->nxt, half->acked) &&
-			flow->gap_patience > MW_GAP_PATIENCE;
+	       flow->gap_patience > MW_GAP_PATIENCE;
 }
 
 /* In a capture the replies that this segment's sender had read may not have come by yet. */
@@ -41,9 +42,8 @@ static bool waits_for_server(const struct mw_lane *lane, const struct mw_flow *f
 	const struct mw_half *server = &flow->server;
 
 	return lane->config.passive && server->seen && server->known && server->ack_seen &&
-			mw_seq_before(server->nxt, server->acked) && !flow->one_sided &&
-			!flow->server_parsing && !flow->flushing &&
-			flow->gap_patience <= MW_GAP_PATIENCE;
+	       mw_seq_before(server->nxt, server->acked) && !flow->one_sided &&
+	       !flow->server_parsing && !flow->flushing && flow->gap_patience <= MW_GAP_PATIENCE;
 }
 
 static void parse(struct mw_lane *lane, struct mw_flow *flow)
@@ -85,9 +85,11 @@ void mw_stream_patience(struct mw_flow *flow)
 
 	if (flow->content == NULL)
 		return;
-	client_owes = client->known && client->ack_seen && mw_seq_before(client->nxt, client->acked) &&
-			!mw_smtp_blocked(&flow->content->smtp);
-	server_owes = server->known && server->ack_seen && mw_seq_before(server->nxt, server->acked);
+	client_owes = client->known && client->ack_seen &&
+		      mw_seq_before(client->nxt, client->acked) &&
+		      !mw_smtp_blocked(&flow->content->smtp);
+	server_owes =
+		server->known && server->ack_seen && mw_seq_before(server->nxt, server->acked);
 	if (client_owes || server_owes)
 		flow->gap_patience++;
 	else
@@ -108,7 +110,8 @@ void mw_stream_finish(struct mw_lane *lane, struct mw_flow *flow)
 		mw_stream_pump(lane, flow);
 	} while (flow->content != NULL && before != flow->client.nxt + flow->server.nxt);
 	if (flow->content != NULL && mw_smtp_blocked(&flow->content->smtp)) {
-		/* The reply it waits for is not in the capture: a missing reply counts as acceptance. */
+		/* The reply it waits for is not in the capture: a missing reply counts as
+		 * acceptance. */
 		mw_smtp_set_one_sided(&flow->content->smtp);
 		mw_stream_pump(lane, flow);
 	}
@@ -133,8 +136,8 @@ void mw_stream_pump(struct mw_lane *lane, struct mw_flow *flow)
 }
 
 /* Keeps the headers for what the lane may have to send on in the client's name. */
-static void keep_template(struct mw_flow *flow, const struct mw_packet *packet,
-		const struct mw_frame *frame)
+static void keep_template(
+	struct mw_flow *flow, const struct mw_packet *packet, const struct mw_frame *frame)
 {
 	struct mw_segment *t = &flow->content->to_server;
 
@@ -157,19 +160,20 @@ static void keep_template(struct mw_flow *flow, const struct mw_packet *packet,
 }
 
 /* Cuts the packet behind `len` octets of payload; a cut packet announces neither PSH nor FIN. */
-static void cut(struct mw_packet *packet, const struct mw_frame *frame, uint32_t len,
-		enum mw_reason reason)
+static void cut(
+	struct mw_packet *packet, const struct mw_frame *frame, uint32_t len, enum mw_reason reason)
 {
-	packet->data[frame->l4 + 13] &= (uint8_t)~(MW_TCP_PSH | MW_TCP_FIN);
+	packet->data[frame->l4 + 13] &= (uint8_t) ~(MW_TCP_PSH | MW_TCP_FIN);
 	packet->len = frame->payload + len;
 	packet->wire_len = packet->len;
 	mw_checksum_rewrite(packet->data, frame, len);
 	mw_packet_forward(packet, reason);
 }
 
-/* How many of a segment's first octets may leave. `*gap`: it lies beyond octets that have not come. */
+/* How many of a segment's first octets may leave. `*gap`: it lies beyond octets that have not come.
+ */
 static uint32_t passable(const struct mw_flow *flow, const struct mw_frame *frame, uint32_t seq,
-		const uint8_t *payload, bool *gap)
+	const uint8_t *payload, bool *gap)
 {
 	uint32_t limit = limit_of(flow);
 
@@ -181,7 +185,7 @@ static uint32_t passable(const struct mw_flow *flow, const struct mw_frame *fram
 	if (!*gap || flow->holding || mw_smtp_blocked(&flow->content->smtp))
 		return 0;
 	return (uint32_t)mw_smtp_beyond_gap(&flow->content->smtp, seq - flow->client.nxt,
-			mw_span_of(payload, frame->payload_len));
+		mw_span_of(payload, frame->payload_len));
 }
 
 static enum mw_reason cut_reason(const struct mw_flow *flow, bool gap, uint32_t allowed)
@@ -195,7 +199,7 @@ static enum mw_reason cut_reason(const struct mw_flow *flow, bool gap, uint32_t 
 
 /* Takes a segment's octets in. False when there is no room: then the packet has been decided. */
 static bool take(struct mw_lane *lane, struct mw_flow *flow, struct mw_packet *packet,
-		const struct mw_frame *frame, uint32_t seq, enum mw_kept_result *kept)
+	const struct mw_frame *frame, uint32_t seq, enum mw_kept_result *kept)
 {
 	struct mw_half *half = &flow->client;
 	uint8_t *payload = packet->data + frame->payload;
@@ -213,7 +217,8 @@ static bool take(struct mw_lane *lane, struct mw_flow *flow, struct mw_packet *p
 		if (flow->content == NULL)
 			return false;
 		mw_reassembly_trim(&half->kept, half->nxt);
-		*kept = mw_reassembly_add(&half->kept, half->nxt, seq, payload, frame->payload_have);
+		*kept = mw_reassembly_add(
+			&half->kept, half->nxt, seq, payload, frame->payload_have);
 		if (*kept == MW_KEPT_REFUSED)
 			mw_content_lose(lane, flow, MW_REASON_MEMORY);
 	}
@@ -227,7 +232,7 @@ static bool take(struct mw_lane *lane, struct mw_flow *flow, struct mw_packet *p
 }
 
 static void payload_in(struct mw_lane *lane, struct mw_flow *flow, struct mw_packet *packet,
-		const struct mw_frame *frame, uint32_t seq)
+	const struct mw_frame *frame, uint32_t seq)
 {
 	enum mw_kept_result kept = MW_KEPT_OK;
 	uint32_t allowed;
@@ -260,8 +265,8 @@ static void payload_in(struct mw_lane *lane, struct mw_flow *flow, struct mw_pac
 }
 
 /* A FIN goes on when everything in front of it has. */
-static void fin_in(struct mw_flow *flow, struct mw_packet *packet, const struct mw_frame *frame,
-		uint32_t seq)
+static void fin_in(
+	struct mw_flow *flow, struct mw_packet *packet, const struct mw_frame *frame, uint32_t seq)
 {
 	struct mw_half *half = &flow->client;
 
@@ -275,7 +280,8 @@ static void fin_in(struct mw_flow *flow, struct mw_packet *packet, const struct 
 		return;
 	if (mw_seq_before(limit_of(flow), half->fin_seq)) {
 		if (frame->payload_len == 0)
-			mw_packet_drop(packet, flow->holding ? MW_REASON_HELD : MW_REASON_BEYOND_GAP);
+			mw_packet_drop(
+				packet, flow->holding ? MW_REASON_HELD : MW_REASON_BEYOND_GAP);
 		else if (packet->forward)
 			cut(packet, frame, packet->len - frame->payload, MW_REASON_TRIMMED_HOLD);
 		return;
@@ -285,18 +291,20 @@ static void fin_in(struct mw_flow *flow, struct mw_packet *packet, const struct 
 
 /* A RST ends the connection where the server will believe it: RFC 9293, 3.10.7.4 with RFC 5961. */
 static void rst_in(struct mw_lane *lane, struct mw_flow *flow, struct mw_packet *packet,
-		const struct mw_frame *frame)
+	const struct mw_frame *frame)
 {
 	struct mw_half *half = &flow->client;
 
 	if (!lane->config.passive && half->known && flow->content != NULL) {
 		uint32_t at = limit_of(flow);
 
-		if (mw_seq_before(half->high, frame->seq) || mw_seq_before(frame->seq, half->acked)) {
+		if (mw_seq_before(half->high, frame->seq) ||
+			mw_seq_before(frame->seq, half->acked)) {
 			mw_flow_anomaly(lane, flow, MW_REASON_BLIND_RST);
 			return;
 		}
-		if (frame->seq != at) { /* the server has everything up to here, and expects no more */
+		if (frame->seq !=
+			at) { /* the server has everything up to here, and expects no more */
 			uint8_t *seq = packet->data + frame->l4 + 4;
 
 			for (int i = 0; i < 4; i++)
@@ -318,7 +326,7 @@ static void note_ack(struct mw_lane *lane, struct mw_flow *flow, const struct mw
 		return;
 	if (!server->seen) {
 		if (!flow->one_sided && (frame->flags & MW_TCP_SYN) == 0 &&
-				++flow->client_alone > ASYMMETRIC_PACKETS) {
+			++flow->client_alone > ASYMMETRIC_PACKETS) {
 			flow->one_sided = true;
 			mw_flow_anomaly(lane, flow, MW_REASON_ASYMMETRIC);
 			if (flow->content != NULL)
@@ -345,11 +353,11 @@ static bool begins_with_hello(const struct mw_packet *packet, const struct mw_fr
 	const char *p = (const char *)packet->data + frame->payload;
 
 	return frame->payload_have >= 6 &&
-			(strncasecmp(p, "EHLO ", 5) == 0 || strncasecmp(p, "HELO ", 5) == 0);
+	       (strncasecmp(p, "EHLO ", 5) == 0 || strncasecmp(p, "HELO ", 5) == 0);
 }
 
 void mw_stream_client(struct mw_lane *lane, struct mw_flow *flow, struct mw_packet *packet,
-		const struct mw_frame *frame)
+	const struct mw_frame *frame)
 {
 	struct mw_half *half = &flow->client;
 	uint32_t seq = frame->seq + ((frame->flags & MW_TCP_SYN) != 0 ? 1 : 0);

@@ -1,6 +1,7 @@
 /*
- * A message on its way: its octets become facts and records, the records wait for the scan in blocks
- * of the lane's pool, the scan ends in a judgement, and the reply to the content ends it all.
+ * A message on its way: its octets become facts and records, the records wait for the scan in
+ * blocks of the lane's pool, the scan ends in a judgement, and the reply to the content ends it
+ * all.
  */
 #include "dataplane/engine/internal.h"
 
@@ -85,9 +86,11 @@ static void on_record(void *ctx, const struct mw_record *record)
 		return;
 	}
 	need = (need + 7) & ~(size_t)7;
-	block = need <= QUEUED_MAX && record->name.len <= UINT16_MAX ? block_for(lane, t, need) : NULL;
+	block = need <= QUEUED_MAX && record->name.len <= UINT16_MAX ? block_for(lane, t, need)
+								     : NULL;
 	if (block == NULL) {
-		/* No room: what waits goes first, to keep the order within a stream, then this one. */
+		/* No room: what waits goes first, to keep the order within a stream, then this one.
+		 */
 		mw_transfer_drain(lane, t);
 		scan_now(lane, t, record);
 		lane->counters.scan_inline++;
@@ -105,7 +108,7 @@ static void on_record(void *ctx, const struct mw_record *record)
 		memcpy(block->data + block->used + sizeof(q), record->name.data, record->name.len);
 	if (record->data.len > 0)
 		memcpy(block->data + block->used + sizeof(q) + record->name.len, record->data.data,
-				record->data.len);
+			record->data.len);
 	block->used += (uint32_t)need;
 	run_add(lane, t);
 }
@@ -198,11 +201,13 @@ static void judge(struct mw_lane *lane, struct mw_transfer *t)
 		t->scan = NULL;
 		t->klass = result.klass;
 		t->score_milli = result.score_milli;
-		t->matches = result.hit_count == 0 ? NULL
+		t->matches =
+			result.hit_count == 0
+				? NULL
 				: mw_arena_alloc(&t->arena, result.hit_count * sizeof(*t->matches));
 		for (uint32_t i = 0; t->matches != NULL && i < result.hit_count; i++) {
 			const struct mw_ruleset_rule *rule =
-					mw_ruleset_rule(t->rules, result.hits[i].rule);
+				mw_ruleset_rule(t->rules, result.hits[i].rule);
 
 			t->matches[i] = (struct mw_match){
 				.rule = rule->name,
@@ -258,12 +263,12 @@ static uint32_t wants(const struct mw_lane *lane, const struct mw_ruleset *rules
 	return want;
 }
 
-struct mw_transfer *mw_transfer_begin(struct mw_lane *lane, struct mw_flow *flow,
-		struct mw_smtp_envelope *envelope)
+struct mw_transfer *mw_transfer_begin(
+	struct mw_lane *lane, struct mw_flow *flow, struct mw_smtp_envelope *envelope)
 {
 	struct mw_transfer *t = mw_pool_get(&lane->transfer_pool), **at;
-	struct mw_rules_slot *slot = lane->rules_current < MW_RULES_SLOTS
-			? &lane->rules[lane->rules_current] : NULL;
+	struct mw_rules_slot *slot =
+		lane->rules_current < MW_RULES_SLOTS ? &lane->rules[lane->rules_current] : NULL;
 
 	if (t == NULL) {
 		mw_smtp_envelope_release(envelope);
@@ -291,7 +296,7 @@ struct mw_transfer *mw_transfer_begin(struct mw_lane *lane, struct mw_flow *flow
 	t->config = lane->message_config;
 	t->config.want = wants(lane, t->rules);
 	t->message = mw_message_init((uint8_t *)t + MW_TRANSFER_HEADER, &t->config, &t->arena,
-			lane->message_scratch, on_record, t);
+		lane->message_scratch, on_record, t);
 	for (at = &flow->content->transfers; *at != NULL; at = &(*at)->flow_next)
 		;
 	*at = t;

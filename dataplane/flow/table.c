@@ -7,8 +7,8 @@ static uint64_t mix(uint64_t a, uint64_t b)
 	return (uint64_t)product ^ (uint64_t)(product >> 64);
 }
 
-/* A folded-multiply hash: each word is multiplied with secret-dependent odd constants, so that one who
- * does not know the key cannot aim at a bucket. Not a MAC. */
+/* A folded-multiply hash: each word is multiplied with secret-dependent odd constants, so that one
+ * who does not know the key cannot aim at a bucket. Not a MAC. */
 uint64_t mw_flow_hash(uint64_t key, const void *data, size_t len)
 {
 	const uint8_t *p = data;
@@ -48,8 +48,8 @@ size_t mw_flow_table_bytes(uint32_t count, size_t entry_bytes)
 	return bucket_count(count) * sizeof(uint32_t) + (size_t)count * entry_bytes;
 }
 
-void mw_flow_table_init(struct mw_flow_table *table, void *memory, uint32_t count, size_t entry_bytes,
-		uint64_t key)
+void mw_flow_table_init(
+	struct mw_flow_table *table, void *memory, uint32_t count, size_t entry_bytes, uint64_t key)
 {
 	uint32_t buckets = bucket_count(count);
 

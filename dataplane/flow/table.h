@@ -1,7 +1,7 @@
 /*
- * The connections of one lane: a hash table over fixed memory, one entry for both directions, found by
- * addresses, ports and VLAN tags. It knows nothing of TCP; the engine keeps its state in the entry's
- * fields behind the key. Full is refused and counted, never grown.
+ * The connections of one lane: a hash table over fixed memory, one entry for both directions, found
+ * by addresses, ports and VLAN tags. It knows nothing of TCP; the engine keeps its state in the
+ * entry's fields behind the key. Full is refused and counted, never grown.
  */
 #ifndef MW_DATAPLANE_FLOW_TABLE_H
 #define MW_DATAPLANE_FLOW_TABLE_H
@@ -19,9 +19,9 @@ struct mw_flow_key {
 /* What the table and the wheel need of an entry; it stands first in it. */
 struct mw_flow_link {
 	struct mw_flow_key key;
-	uint32_t next;                  /* in its bucket, or in the free list */
+	uint32_t next;			 /* in its bucket, or in the free list */
 	uint32_t wheel_prev, wheel_next; /* in its slot of the wheel */
-	uint32_t wheel_slot;            /* MW_FLOW_NONE: not on the wheel */
+	uint32_t wheel_slot;		 /* MW_FLOW_NONE: not on the wheel */
 	uint64_t due_ns;
 	bool live;
 };
@@ -41,8 +41,8 @@ struct mw_flow_table {
 
 size_t mw_flow_table_bytes(uint32_t count, size_t entry_bytes);
 /* `entry_bytes`: size of the engine's entry, which begins with a struct mw_flow_link. */
-void mw_flow_table_init(struct mw_flow_table *table, void *memory, uint32_t count, size_t entry_bytes,
-		uint64_t key);
+void mw_flow_table_init(struct mw_flow_table *table, void *memory, uint32_t count,
+	size_t entry_bytes, uint64_t key);
 
 void *mw_flow_find(const struct mw_flow_table *table, const struct mw_flow_key *key);
 /* A new, zeroed entry; NULL when the table is full. The key must not be in the table. */

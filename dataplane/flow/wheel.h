@@ -1,20 +1,20 @@
 /*
- * Timers of flows: a hashed wheel, one timer a flow, moved on by the tick and not by arrivals (expiry
- * that is driven by arrivals never comes in a quiet hour). A timer further away than the wheel is
- * turned over again when its slot comes by.
+ * Timers of flows: a hashed wheel, one timer a flow, moved on by the tick and not by arrivals
+ * (expiry that is driven by arrivals never comes in a quiet hour). A timer further away than the
+ * wheel is turned over again when its slot comes by.
  */
 #ifndef MW_DATAPLANE_FLOW_WHEEL_H
 #define MW_DATAPLANE_FLOW_WHEEL_H
 
 #include "dataplane/flow/table.h"
 
-#define MW_WHEEL_SLOTS   4096u
+#define MW_WHEEL_SLOTS	 4096u
 #define MW_WHEEL_TICK_NS (16ull * 1000 * 1000)
 
 struct mw_wheel {
 	struct mw_flow_table *table;
 	uint32_t slot[MW_WHEEL_SLOTS];
-	uint64_t tick;    /* the next tick to be looked at */
+	uint64_t tick; /* the next tick to be looked at */
 	bool started;
 };
 

@@ -9,8 +9,8 @@ uint32_t mw_checksum_add(uint32_t sum, const void *data, size_t len)
 	const uint8_t *p = data;
 	uint64_t wide = sum;
 
-	/* Words in the machine's order: the sum is byte-order independent (RFC 1071, 2 B) once it is
-	 * folded and swapped, which this does per call so that sums can be chained. */
+	/* Words in the machine's order: the sum is byte-order independent (RFC 1071, 2 B) once it
+	 * is folded and swapped, which this does per call so that sums can be chained. */
 	uint64_t native = 0;
 
 	while (len >= 4) {
@@ -88,6 +88,6 @@ void mw_checksum_rewrite(uint8_t *data, const struct mw_frame *frame, uint32_t p
 		put16(ip + 10, mw_checksum_fold(mw_checksum_add(0, ip, header)));
 	}
 	put16(tcp + 16, 0);
-	put16(tcp + 16, mw_checksum_fold(mw_checksum_add(pseudo_sum(data, frame, tcp_len), tcp,
-					tcp_len)));
+	put16(tcp + 16,
+		mw_checksum_fold(mw_checksum_add(pseudo_sum(data, frame, tcp_len), tcp, tcp_len)));
 }

@@ -1,6 +1,6 @@
 /*
- * Internet checksums (RFC 1071): judging a received segment, and making those of packets the lane has
- * cut or written itself good again. Called by the lane only when it must.
+ * Internet checksums (RFC 1071): judging a received segment, and making those of packets the lane
+ * has cut or written itself good again. Called by the lane only when it must.
  */
 #ifndef MW_DATAPLANE_PROTO_CHECKSUM_H
 #define MW_DATAPLANE_PROTO_CHECKSUM_H

@@ -1,13 +1,13 @@
 #include "dataplane/proto/frame.h"
 
-#define ETH_HEADER     14
-#define ETHERTYPE_IPV4 0x0800
-#define ETHERTYPE_IPV6 0x86dd
+#define ETH_HEADER	14
+#define ETHERTYPE_IPV4	0x0800
+#define ETHERTYPE_IPV6	0x86dd
 #define ETHERTYPE_PPPOE 0x8864
-#define PPP_IPV4       0x0021
-#define PPP_IPV6       0x0057
-#define PROTO_TCP      6
-#define EXTENSIONS_MAX 8 /* more than any honest packet carries; bounds the walk */
+#define PPP_IPV4	0x0021
+#define PPP_IPV6	0x0057
+#define PROTO_TCP	6
+#define EXTENSIONS_MAX	8 /* more than any honest packet carries; bounds the walk */
 
 static uint16_t be16(const uint8_t *p)
 {
@@ -22,7 +22,7 @@ static uint32_t be32(const uint8_t *p)
 static bool is_vlan(uint16_t ethertype)
 {
 	return ethertype == 0x8100 || ethertype == 0x88a8 || ethertype == 0x9100 ||
-			ethertype == 0x9200;
+	       ethertype == 0x9200;
 }
 
 /* RFC 9293, 3.2: options that run past the header, or a length below 2, end the walk. */
@@ -55,8 +55,8 @@ static bool parse_options(const uint8_t *p, const uint8_t *end, struct mw_frame 
 	return true;
 }
 
-static enum mw_frame_kind parse_tcp(const uint8_t *data, uint32_t len, uint32_t l4, uint32_t l4_len,
-		struct mw_frame *out)
+static enum mw_frame_kind parse_tcp(
+	const uint8_t *data, uint32_t len, uint32_t l4, uint32_t l4_len, struct mw_frame *out)
 {
 	const uint8_t *tcp = data + l4;
 	uint32_t header;
@@ -83,8 +83,8 @@ static enum mw_frame_kind parse_tcp(const uint8_t *data, uint32_t len, uint32_t 
 	return MW_FRAME_TCP;
 }
 
-static enum mw_frame_kind parse_v4(const uint8_t *data, uint32_t len, uint32_t wire_len, uint32_t l3,
-		struct mw_frame *out)
+static enum mw_frame_kind parse_v4(
+	const uint8_t *data, uint32_t len, uint32_t wire_len, uint32_t l3, struct mw_frame *out)
 {
 	const uint8_t *ip = data + l3;
 	uint32_t header, total;
@@ -108,8 +108,8 @@ static enum mw_frame_kind parse_v4(const uint8_t *data, uint32_t len, uint32_t w
 	return parse_tcp(data, len, l3 + header, total - header, out);
 }
 
-static enum mw_frame_kind parse_v6(const uint8_t *data, uint32_t len, uint32_t wire_len, uint32_t l3,
-		struct mw_frame *out)
+static enum mw_frame_kind parse_v6(
+	const uint8_t *data, uint32_t len, uint32_t wire_len, uint32_t l3, struct mw_frame *out)
 {
 	const uint8_t *ip = data + l3;
 	uint32_t at = l3 + 40, end;
@@ -159,8 +159,8 @@ static enum mw_frame_kind parse_v6(const uint8_t *data, uint32_t len, uint32_t w
 	return MW_FRAME_OTHER;
 }
 
-enum mw_frame_kind mw_frame_parse(const uint8_t *data, uint32_t len, uint32_t wire_len,
-		struct mw_frame *out)
+enum mw_frame_kind mw_frame_parse(
+	const uint8_t *data, uint32_t len, uint32_t wire_len, struct mw_frame *out)
 {
 	uint32_t at = ETH_HEADER;
 	uint16_t type;
@@ -183,7 +183,8 @@ enum mw_frame_kind mw_frame_parse(const uint8_t *data, uint32_t len, uint32_t wi
 		type = be16(data + at + 2);
 		at += 4;
 	}
-	if (type == ETHERTYPE_PPPOE) { /* RFC 2516, 4: version 1, type 1, code 0, then PPP's protocol */
+	if (type ==
+		ETHERTYPE_PPPOE) { /* RFC 2516, 4: version 1, type 1, code 0, then PPP's protocol */
 		if (len < at + 8 || data[at] != 0x11 || data[at + 1] != 0)
 			return MW_FRAME_OTHER;
 		type = be16(data + at + 6);

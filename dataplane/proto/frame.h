@@ -1,7 +1,8 @@
 /*
- * From the first octet of an Ethernet frame to the first octet of TCP payload: 802.1Q and 802.1ad tags,
- * PPPoE session, IPv4 with options, IPv6 with extension headers, TCP with its options. Reads only;
- * what contradicts itself is MALFORMED, what is not TCP is OTHER, and neither is ever an error.
+ * From the first octet of an Ethernet frame to the first octet of TCP payload: 802.1Q and 802.1ad
+ * tags, PPPoE session, IPv4 with options, IPv6 with extension headers, TCP with its options. Reads
+ * only; what contradicts itself is MALFORMED, what is not TCP is OTHER, and neither is ever an
+ * error.
  *
  * Called by the lane for every packet, and by mw_lane_owner on the receiving core.
  */
@@ -11,7 +12,7 @@
 #include "common/base/ip.h"
 
 enum mw_frame_kind {
-	MW_FRAME_OTHER,     /* not IP, not TCP, or a tunnel that is not opened */
+	MW_FRAME_OTHER,	    /* not IP, not TCP, or a tunnel that is not opened */
 	MW_FRAME_FRAGMENT,  /* a fragment of an IP packet */
 	MW_FRAME_MALFORMED, /* an IP or TCP header that contradicts itself */
 	MW_FRAME_TCP,
@@ -29,29 +30,29 @@ enum mw_frame_kind {
 #define MW_L2_MAX 40 /* MACs, two tags, PPPoE: what a reply has to carry back */
 
 struct mw_frame {
-	uint16_t l3;          /* offset of the IP header */
-	uint16_t l4;          /* offset of the TCP header */
-	uint16_t payload;     /* offset of the payload */
+	uint16_t l3;	  /* offset of the IP header */
+	uint16_t l4;	  /* offset of the TCP header */
+	uint16_t payload; /* offset of the payload */
 	bool v6;
 	uint8_t ttl;
 	uint8_t flags;
-	uint16_t vlan_outer;  /* 0: untagged */
-	uint16_t vlan_inner;  /* 0: fewer than two tags */
+	uint16_t vlan_outer; /* 0: untagged */
+	uint16_t vlan_inner; /* 0: fewer than two tags */
 	uint16_t sport, dport;
 	uint32_t seq, ack;
 	uint16_t window;
-	uint32_t payload_len; /* octets of sequence space that the IP header announces */
+	uint32_t payload_len;  /* octets of sequence space that the IP header announces */
 	uint32_t payload_have; /* of these, octets that lie in the buffer (a capture may cut) */
 	struct mw_ip src, dst;
 	/* options */
 	bool has_ts;
 	uint32_t tsval, tsecr;
-	uint16_t mss;         /* 0: not given */
-	int8_t wscale;        /* -1: not given */
+	uint16_t mss;  /* 0: not given */
+	int8_t wscale; /* -1: not given */
 };
 
 /* `wire_len`: octets of the frame on the wire, ≥ len. */
-enum mw_frame_kind mw_frame_parse(const uint8_t *data, uint32_t len, uint32_t wire_len,
-		struct mw_frame *out);
+enum mw_frame_kind mw_frame_parse(
+	const uint8_t *data, uint32_t len, uint32_t wire_len, struct mw_frame *out);
 
 #endif

@@ -37,7 +37,8 @@ static uint32_t kept_end(const struct mw_kept *k)
 	return k->seq + k->len;
 }
 
-/* The last block that begins at or before `seq`. From the tail: new octets nearly always belong there. */
+/* The last block that begins at or before `seq`. From the tail: new octets nearly always belong
+ * there. */
 static struct mw_kept *find(const struct mw_reassembly *r, uint32_t seq)
 {
 	struct mw_kept *k = r->tail;
@@ -70,15 +71,15 @@ static struct mw_kept *insert_block(struct mw_reassembly *r, struct mw_kept *aft
 	return k;
 }
 
-/* Keeps octets of a hole that lies behind `before` (NULL: in front of all). They join a neighbour they
- * touch where there is room, so that single octets in any order do not take a block each. */
+/* Keeps octets of a hole that lies behind `before` (NULL: in front of all). They join a neighbour
+ * they touch where there is room, so that single octets in any order do not take a block each. */
 static void fill(struct mw_reassembly *r, struct mw_kept *before, uint32_t seq, const uint8_t *data,
-		uint32_t len)
+	uint32_t len)
 {
 	struct mw_kept *after = before != NULL ? before->next : r->head;
 
 	if (after != NULL && after->seq == seq + len && len + after->len <= MW_KEPT_DATA_BYTES &&
-			(before == NULL || kept_end(before) != seq)) {
+		(before == NULL || kept_end(before) != seq)) {
 		memmove(after->data + len, after->data, after->len);
 		memcpy(after->data, data, len);
 		after->seq = seq;
@@ -102,18 +103,20 @@ static void fill(struct mw_reassembly *r, struct mw_kept *before, uint32_t seq, 
 	}
 }
 
-/* Worst case of blocks a segment can take: one a hole it fills (a hole needs two neighbours within the
- * segment), one more at each 2 KiB. */
+/* Worst case of blocks a segment can take: one a hole it fills (a hole needs two neighbours within
+ * the segment), one more at each 2 KiB. */
 static bool fits(const struct mw_reassembly *r, const struct mw_kept *at, bool beyond, uint32_t seq,
-		uint32_t len)
+	uint32_t len)
 {
 	uint32_t need = len / MW_KEPT_DATA_BYTES + 2;
-	uint32_t flow_spare = beyond ? r->blocks_max / 4u : 0, pool_spare = beyond ? r->pool->blocks / 8 : 0;
+	uint32_t flow_spare = beyond ? r->blocks_max / 4u : 0,
+		 pool_spare = beyond ? r->pool->blocks / 8 : 0;
 
-	for (const struct mw_kept *k = at; k != NULL && mw_seq_before(k->seq, seq + len); k = k->next)
+	for (const struct mw_kept *k = at; k != NULL && mw_seq_before(k->seq, seq + len);
+		k = k->next)
 		need++;
 	return r->blocks + need + flow_spare <= r->blocks_max &&
-			r->pool->blocks - r->pool->used >= need + pool_spare;
+	       r->pool->blocks - r->pool->used >= need + pool_spare;
 }
 
 static bool covered(const struct mw_kept *at, uint32_t seq, uint32_t end)
@@ -126,8 +129,8 @@ static bool covered(const struct mw_kept *at, uint32_t seq, uint32_t end)
 	return !mw_seq_before(seq, end);
 }
 
-enum mw_kept_result mw_reassembly_add(struct mw_reassembly *r, uint32_t next, uint32_t seq,
-		uint8_t *data, uint32_t len)
+enum mw_kept_result mw_reassembly_add(
+	struct mw_reassembly *r, uint32_t next, uint32_t seq, uint8_t *data, uint32_t len)
 {
 	bool beyond = mw_seq_before(next, seq);
 	uint32_t end = seq + len;
@@ -144,7 +147,8 @@ enum mw_kept_result mw_reassembly_add(struct mw_reassembly *r, uint32_t next, ui
 	if (len == 0)
 		return MW_KEPT_OK;
 	at = find(r, seq);
-	if (!covered(at != NULL ? at : r->head, seq, end) && !fits(r, at != NULL ? at : r->head, beyond, seq, len))
+	if (!covered(at != NULL ? at : r->head, seq, end) &&
+		!fits(r, at != NULL ? at : r->head, beyond, seq, len))
 		return MW_KEPT_REFUSED;
 	while (mw_seq_before(seq, end)) {
 		uint32_t run;
@@ -215,8 +219,8 @@ void mw_reassembly_sent(struct mw_reassembly *r, uint32_t seq, uint32_t end)
 	}
 }
 
-struct mw_span mw_reassembly_unsent(const struct mw_reassembly *r, uint32_t from, uint32_t limit,
-		uint32_t *seq)
+struct mw_span mw_reassembly_unsent(
+	const struct mw_reassembly *r, uint32_t from, uint32_t limit, uint32_t *seq)
 {
 	const struct mw_kept *k = find(r, from);
 
@@ -245,7 +249,8 @@ uint32_t mw_reassembly_beyond(const struct mw_reassembly *r, uint32_t seq)
 {
 	uint32_t total = 0;
 
-	for (const struct mw_kept *k = r->tail; k != NULL && mw_seq_before(seq, kept_end(k)); k = k->prev)
+	for (const struct mw_kept *k = r->tail; k != NULL && mw_seq_before(seq, kept_end(k));
+		k = k->prev)
 		total += kept_end(k) - mw_seq_max(seq, k->seq);
 	return total;
 }

@@ -1,12 +1,12 @@
 /*
- * The octets of one direction of a connection that are still of interest: those received in order and
- * not yet acknowledged, and those beyond a gap. Each sequence number is kept once, the first copy wins,
- * and a later copy that differs is overwritten with the first one where it lies: what was scanned is
- * what the receiver gets.
+ * The octets of one direction of a connection that are still of interest: those received in order
+ * and not yet acknowledged, and those beyond a gap. Each sequence number is kept once, the first
+ * copy wins, and a later copy that differs is overwritten with the first one where it lies: what
+ * was scanned is what the receiver gets.
  *
- * Memory: 2 KiB blocks of a pool, at most `blocks_max` of them; a segment that does not fit is refused
- * whole. Sequence numbers wrap (RFC 9293, 3.4): all comparisons are modulo 2^32, and everything kept
- * lies within less than 2^31 of each other.
+ * Memory: 2 KiB blocks of a pool, at most `blocks_max` of them; a segment that does not fit is
+ * refused whole. Sequence numbers wrap (RFC 9293, 3.4): all comparisons are modulo 2^32, and
+ * everything kept lies within less than 2^31 of each other.
  */
 #ifndef MW_DATAPLANE_PROTO_REASSEMBLY_H
 #define MW_DATAPLANE_PROTO_REASSEMBLY_H
@@ -21,7 +21,8 @@ struct mw_kept {
 	struct mw_kept *prev, *next;
 	uint32_t seq;
 	uint16_t len;
-	uint16_t sent; /* octets from the front known to have gone to the receiver; never too many */
+	uint16_t
+		sent; /* octets from the front known to have gone to the receiver; never too many */
 	uint8_t data[MW_KEPT_DATA_BYTES];
 };
 
@@ -35,7 +36,8 @@ struct mw_reassembly {
 
 enum mw_kept_result {
 	MW_KEPT_OK,
-	MW_KEPT_CONFLICT, /* kept, and a part differed from the first copy: it was overwritten in `data` */
+	MW_KEPT_CONFLICT, /* kept, and a part differed from the first copy: it was overwritten in
+			     `data` */
 	MW_KEPT_REFUSED,  /* over the budget: nothing of it was kept */
 };
 
@@ -59,11 +61,11 @@ void mw_reassembly_clear(struct mw_reassembly *r);
 /* The first sequence number of interest, before anything is kept. */
 void mw_reassembly_start(struct mw_reassembly *r, uint32_t seq);
 
-/* Keeps `len` octets from sequence number `seq` on, and mends `data` where it differs. `next`: the octet
- * that is waited for. What begins behind it may not use up the last of the budget: otherwise the octets
- * beyond a gap could keep out the ones that close it. */
-enum mw_kept_result mw_reassembly_add(struct mw_reassembly *r, uint32_t next, uint32_t seq,
-		uint8_t *data, uint32_t len);
+/* Keeps `len` octets from sequence number `seq` on, and mends `data` where it differs. `next`: the
+ * octet that is waited for. What begins behind it may not use up the last of the budget: otherwise
+ * the octets beyond a gap could keep out the ones that close it. */
+enum mw_kept_result mw_reassembly_add(
+	struct mw_reassembly *r, uint32_t next, uint32_t seq, uint8_t *data, uint32_t len);
 
 /* The kept octets from `seq` on that lie together; empty when the octet at `seq` is not kept. */
 struct mw_span mw_reassembly_at(const struct mw_reassembly *r, uint32_t seq);
@@ -74,9 +76,10 @@ bool mw_reassembly_next(const struct mw_reassembly *r, uint32_t seq, uint32_t *f
 /* Octets [seq, end) went to the receiver. */
 void mw_reassembly_sent(struct mw_reassembly *r, uint32_t seq, uint32_t end);
 
-/* The first run of octets in [from, limit) that did not go to the receiver yet; empty when all did. */
-struct mw_span mw_reassembly_unsent(const struct mw_reassembly *r, uint32_t from, uint32_t limit,
-		uint32_t *seq);
+/* The first run of octets in [from, limit) that did not go to the receiver yet; empty when all did.
+ */
+struct mw_span mw_reassembly_unsent(
+	const struct mw_reassembly *r, uint32_t from, uint32_t limit, uint32_t *seq);
 
 /* Nothing below `seq` is of interest any more. */
 void mw_reassembly_trim(struct mw_reassembly *r, uint32_t seq);

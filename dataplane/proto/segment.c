@@ -5,7 +5,8 @@
 
 #define PROTO_TCP 6
 
-bool mw_segment_keep_l2(struct mw_segment *segment, const uint8_t *data, const struct mw_frame *frame)
+bool mw_segment_keep_l2(
+	struct mw_segment *segment, const uint8_t *data, const struct mw_frame *frame)
 {
 	if (frame->l3 > MW_L2_MAX)
 		return false;
@@ -14,8 +15,8 @@ bool mw_segment_keep_l2(struct mw_segment *segment, const uint8_t *data, const s
 	return true;
 }
 
-bool mw_segment_answer_l2(struct mw_segment *segment, const uint8_t *data,
-		const struct mw_frame *frame)
+bool mw_segment_answer_l2(
+	struct mw_segment *segment, const uint8_t *data, const struct mw_frame *frame)
 {
 	if (!mw_segment_keep_l2(segment, data, frame))
 		return false;
@@ -35,8 +36,8 @@ static void fix_pppoe(const struct mw_segment *segment, uint8_t *out, uint32_t i
 	out[at - 3] = (uint8_t)(ip_len + 2);
 }
 
-uint32_t mw_segment_write(const struct mw_segment *s, struct mw_span payload, uint8_t *out,
-		uint32_t size)
+uint32_t mw_segment_write(
+	const struct mw_segment *s, struct mw_span payload, uint8_t *out, uint32_t size)
 {
 	struct mw_writer w = mw_writer_of(out, size);
 	uint32_t options = (s->has_ts ? 12u : 0u) + (s->mss != 0 ? 4u : 0u);
@@ -58,7 +59,8 @@ uint32_t mw_segment_write(const struct mw_segment *s, struct mw_span payload, ui
 		mw_write_octets(&w, s->dst.octet, 16);
 	} else {
 		mw_write_u32(&w, 0x45000000);
-		mw_write_u32(&w, 0x00004000); /* no identification, do not fragment (RFC 6864, 4.1) */
+		mw_write_u32(
+			&w, 0x00004000); /* no identification, do not fragment (RFC 6864, 4.1) */
 		mw_write_u8(&w, s->ttl);
 		mw_write_u8(&w, PROTO_TCP);
 		mw_write_u16(&w, 0);

@@ -23,17 +23,18 @@ struct mw_segment {
 	uint16_t window;
 	bool has_ts;
 	uint32_t tsval, tsecr;
-	uint16_t mss;          /* on a SYN; 0: none */
+	uint16_t mss; /* on a SYN; 0: none */
 };
 
 /* The layer 2 header of a frame, taken over as it is; false when it is longer than MW_L2_MAX. */
-bool mw_segment_keep_l2(struct mw_segment *segment, const uint8_t *data, const struct mw_frame *frame);
+bool mw_segment_keep_l2(
+	struct mw_segment *segment, const uint8_t *data, const struct mw_frame *frame);
 /* The same turned round: destination and source MAC exchanged. */
-bool mw_segment_answer_l2(struct mw_segment *segment, const uint8_t *data,
-		const struct mw_frame *frame);
+bool mw_segment_answer_l2(
+	struct mw_segment *segment, const uint8_t *data, const struct mw_frame *frame);
 
 /* Writes the frame; octets written, 0 when `size` is too small. PPPoE's length field is set. */
-uint32_t mw_segment_write(const struct mw_segment *segment, struct mw_span payload, uint8_t *out,
-		uint32_t size);
+uint32_t mw_segment_write(
+	const struct mw_segment *segment, struct mw_span payload, uint8_t *out, uint32_t size);
 
 #endif

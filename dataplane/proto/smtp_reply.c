@@ -114,8 +114,8 @@ static void starttls_reply(struct mw_smtp *s, int code)
 	if (code < 0) {
 		s->tls_probe = true;
 	} else if (accepted(code)) {
-		/* Dark from the ClientHello on. A client that goes on in clear all the same (captures
-		 * that were decrypted do) is read on. */
+		/* Dark from the ClientHello on. A client that goes on in clear all the same
+		 * (captures that were decrypted do) is read on. */
 		s->starttls = MW_SMTP_STARTTLS_USED;
 		s->tls_probe = true;
 	} else if (s->starttls < MW_SMTP_STARTTLS_REFUSED) {

@@ -5,11 +5,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define ETH_HEADER  14
-#define FRAME_MAX   (262144 + 64) /* libpcap's own bound of a packet */
+#define ETH_HEADER 14
+#define FRAME_MAX  (262144 + 64) /* libpcap's own bound of a packet */
 
-#define TYPE_IPV4   0x0800
-#define TYPE_IPV6   0x86dd
+#define TYPE_IPV4 0x0800
+#define TYPE_IPV6 0x86dd
 
 struct mw_capture {
 	pcap_t *pcap;
@@ -60,9 +60,9 @@ struct mw_capture *mw_capture_open(const char *path, char *error, size_t error_s
 		const char *name = pcap_datalink_val_to_name(c->link);
 
 		snprintf(error, error_size,
-				"%s: link type %d (%s) is not known here; Ethernet, NULL, LOOP, RAW, IPV4, "
-				"IPV6, LINUX_SLL, LINUX_SLL2 and PPP are",
-				path, c->link, name != NULL ? name : "unnamed");
+			"%s: link type %d (%s) is not known here; Ethernet, NULL, LOOP, RAW, IPV4, "
+			"IPV6, LINUX_SLL, LINUX_SLL2 and PPP are",
+			path, c->link, name != NULL ? name : "unnamed");
 		mw_capture_close(c);
 		return NULL;
 	}
@@ -101,7 +101,8 @@ static uint32_t network(int link, const uint8_t *p, uint32_t len, uint16_t *type
 	case DLT_LOOP:
 		if (len < 4)
 			return len;
-		family = (uint32_t)p[0] | (uint32_t)p[1] << 8 | (uint32_t)p[2] << 16 | (uint32_t)p[3] << 24;
+		family = (uint32_t)p[0] | (uint32_t)p[1] << 8 | (uint32_t)p[2] << 16 |
+			 (uint32_t)p[3] << 24;
 		if (family > 0xffff)
 			family = (uint32_t)p[3] | (uint32_t)p[2] << 8 | (uint32_t)p[1] << 16;
 		*type = type_of_family(family);
@@ -135,7 +136,7 @@ static uint32_t network(int link, const uint8_t *p, uint32_t len, uint16_t *type
 }
 
 static void to_ethernet(struct mw_capture *c, const uint8_t *p, uint32_t len, uint32_t wire_len,
-		struct mw_capture_frame *out)
+	struct mw_capture_frame *out)
 {
 	uint16_t type;
 	uint32_t skip;
@@ -158,8 +159,8 @@ static void to_ethernet(struct mw_capture *c, const uint8_t *p, uint32_t len, ui
 	out->wire_len = wire_len - skip + ETH_HEADER;
 }
 
-int mw_capture_next(struct mw_capture *c, struct mw_capture_frame *frame, char *error,
-		size_t error_size)
+int mw_capture_next(
+	struct mw_capture *c, struct mw_capture_frame *frame, char *error, size_t error_size)
 {
 	struct pcap_pkthdr *header;
 	const u_char *data;
@@ -169,12 +170,12 @@ int mw_capture_next(struct mw_capture *c, struct mw_capture_frame *frame, char *
 		return 0;
 	if (rc != 1) {
 		snprintf(error, error_size, "the capture is damaged or ends in mid-record: %s",
-				pcap_geterr(c->pcap));
+			pcap_geterr(c->pcap));
 		return -1;
 	}
 	frame->time_ns = (uint64_t)header->ts.tv_sec * 1000000000u + (uint64_t)header->ts.tv_usec;
 	frame->captured = header->caplen;
-	to_ethernet(c, data, header->caplen, header->len < header->caplen ? header->caplen : header->len,
-			frame);
+	to_ethernet(c, data, header->caplen,
+		header->len < header->caplen ? header->caplen : header->len, frame);
 	return 1;
 }

@@ -45,10 +45,12 @@ static json_t *redacted(const struct mw_output *out, struct mw_span s)
 		if (c == '@') {
 			uint64_t h = mw_flow_hash(out->redact_key, copy + start, len - start);
 
-			len = start + (size_t)sprintf(copy + start, "%016llx", (unsigned long long)h);
+			len = start +
+			      (size_t)sprintf(copy + start, "%016llx", (unsigned long long)h);
 		}
 		copy[len++] = c;
-		if (c == '@' || c == ' ' || c == '<' || c == ',' || c == ';' || c == ':' || c == '\t')
+		if (c == '@' || c == ' ' || c == '<' || c == ',' || c == ';' || c == ':' ||
+			c == '\t')
 			start = len;
 	}
 	value = text(mw_span_of(copy, len));
@@ -84,13 +86,14 @@ static json_t *address(const struct mw_ip *ip)
 
 static void print(struct mw_output *out, json_t *line)
 {
-	if (line == NULL || json_dumpf(line, out->to, DUMP_FLAGS) != 0 || fputc('\n', out->to) == EOF)
+	if (line == NULL || json_dumpf(line, out->to, DUMP_FLAGS) != 0 ||
+		fputc('\n', out->to) == EOF)
 		out->failed = true;
 	json_decref(line);
 }
 
 static void endpoints(json_t *o, const struct mw_ip *client, uint16_t client_port,
-		const struct mw_ip *server, uint16_t server_port)
+	const struct mw_ip *server, uint16_t server_port)
 {
 	json_object_set_new(o, "client_ip", address(client));
 	json_object_set_new(o, "client_port", json_integer(client_port));
@@ -161,7 +164,8 @@ static json_t *matches(const struct mw_lane_message *m)
 		json_t *o = json_object();
 
 		json_object_set_new(o, "rule", text(m->matches[i].rule));
-		json_object_set_new(o, "score", json_real((double)m->matches[i].score_milli / 1000));
+		json_object_set_new(
+			o, "score", json_real((double)m->matches[i].score_milli / 1000));
 		json_array_append_new(list, o);
 	}
 	return list;
@@ -170,7 +174,8 @@ static json_t *matches(const struct mw_lane_message *m)
 static json_t *customer(const struct mw_output *out, uint32_t index)
 {
 	const char *id = out->customer_id == NULL || index == MW_NO_CUSTOMER_INDEX
-			? NULL : out->customer_id(out->customer_ctx, index);
+				 ? NULL
+				 : out->customer_id(out->customer_ctx, index);
 
 	return id == NULL ? json_null() : json_string(id);
 }
@@ -210,8 +215,8 @@ static json_t *anomalies(uint64_t bits)
 
 	for (unsigned i = 0; i < 64; i++)
 		if ((bits >> i & 1) != 0)
-			json_array_append_new(list, json_string(mw_reason_name(
-					(enum mw_reason)((unsigned)MW_REASON_ASYMMETRIC + i))));
+			json_array_append_new(list, json_string(mw_reason_name((enum mw_reason)(
+							    (unsigned)MW_REASON_ASYMMETRIC + i))));
 	return list;
 }
 
@@ -229,8 +234,8 @@ void mw_output_session(struct mw_output *out, const struct mw_lane_session *s)
 	json_object_set_new(o, "messages", json_integer(s->messages));
 	json_object_set_new(o, "starttls", json_string(mw_smtp_starttls_name(s->starttls)));
 	json_object_set_new(o, "mode", json_string(s->metadata ? "metadata" : "content"));
-	json_object_set_new(o, "reason", s->metadata ? json_string(mw_reason_name(s->reason))
-						     : json_null());
+	json_object_set_new(
+		o, "reason", s->metadata ? json_string(mw_reason_name(s->reason)) : json_null());
 	json_object_set_new(o, "client_bytes", json_integer((json_int_t)s->client_bytes));
 	json_object_set_new(o, "server_bytes", json_integer((json_int_t)s->server_bytes));
 	json_object_set_new(o, "quit", json_boolean(s->quit));
@@ -238,15 +243,15 @@ void mw_output_session(struct mw_output *out, const struct mw_lane_session *s)
 	print(out, o);
 }
 
-void mw_output_summary(struct mw_output *out, uint64_t packets, uint64_t bytes,
-		const struct mw_lane_counters *c)
+void mw_output_summary(
+	struct mw_output *out, uint64_t packets, uint64_t bytes, const struct mw_lane_counters *c)
 {
 	json_t *o = json_object(), *reasons = json_object();
 
 	for (int i = 0; i < MW_REASON_COUNT; i++)
 		if (c->reason[i] > 0)
 			json_object_set_new(reasons, mw_reason_name((enum mw_reason)i),
-					json_integer((json_int_t)c->reason[i]));
+				json_integer((json_int_t)c->reason[i]));
 	json_object_set_new(o, "type", json_string("summary"));
 	json_object_set_new(o, "packets", json_integer((json_int_t)packets));
 	json_object_set_new(o, "bytes", json_integer((json_int_t)bytes));

@@ -11,17 +11,17 @@
 
 struct mw_output {
 	FILE *to;
-	bool redact;            /* local parts of addresses become a keyed hash */
+	bool redact; /* local parts of addresses become a keyed hash */
 	uint64_t redact_key;
 	const char *(*customer_id)(void *ctx, uint32_t index); /* NULL: nobody's */
 	void *customer_ctx;
 	uint64_t sessions, messages;
-	bool failed;            /* a line could not be written */
+	bool failed; /* a line could not be written */
 };
 
 void mw_output_message(struct mw_output *out, const struct mw_lane_message *message);
 void mw_output_session(struct mw_output *out, const struct mw_lane_session *session);
 void mw_output_summary(struct mw_output *out, uint64_t packets, uint64_t bytes,
-		const struct mw_lane_counters *counters);
+	const struct mw_lane_counters *counters);
 
 #endif

@@ -36,7 +36,8 @@ static int read_all(struct mw_replay_policy *p, struct mw_policy_txn *txn)
 	p->lines = calloc(mw_policy_line_count(txn) + 1u, sizeof(*p->lines));
 	if (p->customers == NULL || p->lines == NULL)
 		return -ENOMEM;
-	return mw_policy_walk(txn, MW_POLICY_SETTINGS | MW_POLICY_CUSTOMERS | MW_POLICY_LINES, &sink);
+	return mw_policy_walk(
+		txn, MW_POLICY_SETTINGS | MW_POLICY_CUSTOMERS | MW_POLICY_LINES, &sink);
 }
 
 static int build(struct mw_replay_policy *p)
@@ -54,8 +55,8 @@ static int build(struct mw_replay_policy *p)
 	return p->memory == NULL ? -ENOMEM : mw_snapshot_build(&in, p->memory, size, &p->snapshot);
 }
 
-int mw_replay_policy_load(struct mw_replay_policy *p, const char *state_dir, char *error,
-		size_t error_size)
+int mw_replay_policy_load(
+	struct mw_replay_policy *p, const char *state_dir, char *error, size_t error_size)
 {
 	struct mw_env env;
 	struct mw_policy policy;
@@ -78,7 +79,7 @@ int mw_replay_policy_load(struct mw_replay_policy *p, const char *state_dir, cha
 		rc = build(p);
 	if (rc != 0)
 		snprintf(error, error_size, "the customers in %s cannot be read: %s", state_dir,
-				strerror(-rc));
+			strerror(-rc));
 	mw_env_close(&env);
 	return rc;
 }

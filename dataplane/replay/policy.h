@@ -18,8 +18,8 @@ struct mw_replay_policy {
 };
 
 /* Reads `state_dir`'s policy environment. 0, or negative errno and a sentence. */
-int mw_replay_policy_load(struct mw_replay_policy *policy, const char *state_dir, char *error,
-		size_t error_size);
+int mw_replay_policy_load(
+	struct mw_replay_policy *policy, const char *state_dir, char *error, size_t error_size);
 void mw_replay_policy_free(struct mw_replay_policy *policy);
 
 #endif

@@ -36,7 +36,8 @@ static struct mw_flow_key key_of(uint32_t n)
 
 static void table_is_a_table(void **state)
 {
-	void *memory = aligned_alloc(64, (mw_flow_table_bytes(COUNT, sizeof(struct flow)) + 63) / 64 * 64);
+	void *memory =
+		aligned_alloc(64, (mw_flow_table_bytes(COUNT, sizeof(struct flow)) + 63) / 64 * 64);
 	static struct flow *present[2000];
 	struct mw_flow_table table;
 	uint32_t live = 0;
@@ -74,7 +75,8 @@ static void table_is_a_table(void **state)
 
 static void timers_fire_once_and_in_time(void **state)
 {
-	void *memory = aligned_alloc(64, (mw_flow_table_bytes(COUNT, sizeof(struct flow)) + 63) / 64 * 64);
+	void *memory =
+		aligned_alloc(64, (mw_flow_table_bytes(COUNT, sizeof(struct flow)) + 63) / 64 * 64);
 	static struct flow *flow[COUNT];
 	static uint64_t due[COUNT];
 	struct mw_flow_table table;

@@ -1,6 +1,6 @@
 /*
- * Frames: every encapsulation that is opened, segments written and read back, checksums against a slow
- * model, and octets of any kind without a crash.
+ * Frames: every encapsulation that is opened, segments written and read back, checksums against a
+ * slow model, and octets of any kind without a crash.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -43,8 +43,10 @@ static void checksum_is_the_slow_one(void **state)
 		size_t len = rnd(sizeof(data));
 
 		for (size_t i = 0; i < len; i++)
-			data[i] = (uint8_t)(rnd(round % 2 == 0 ? 256 : 2) * (round % 5 == 0 ? 255 : 1));
-		assert_int_equal(mw_checksum_fold(mw_checksum_add(0, data, len)), slow_checksum(data, len));
+			data[i] = (uint8_t)(rnd(round % 2 == 0 ? 256 : 2) *
+					    (round % 5 == 0 ? 255 : 1));
+		assert_int_equal(
+			mw_checksum_fold(mw_checksum_add(0, data, len)), slow_checksum(data, len));
 	}
 }
 
@@ -84,9 +86,17 @@ static void written_and_read_back(void **state)
 {
 	for (int kind = 0; kind < 4; kind++) {
 		for (int v6 = 0; v6 < 2; v6++) {
-			struct mw_segment s = {.v6 = v6 != 0, .ttl = 61, .sport = 40000, .dport = 25,
-				.seq = 0xfffffff0, .ack = 77, .flags = MW_TCP_ACK | MW_TCP_PSH,
-				.window = 501, .has_ts = kind % 2 == 0, .tsval = 9, .tsecr = 8};
+			struct mw_segment s = {.v6 = v6 != 0,
+				.ttl = 61,
+				.sport = 40000,
+				.dport = 25,
+				.seq = 0xfffffff0,
+				.ack = 77,
+				.flags = MW_TCP_ACK | MW_TCP_PSH,
+				.window = 501,
+				.has_ts = kind % 2 == 0,
+				.tsval = 9,
+				.tsecr = 8};
 			struct mw_frame f;
 			uint8_t out[2000];
 			uint32_t len;
@@ -115,7 +125,7 @@ static void written_and_read_back(void **state)
 			assert_false(mw_checksum_tcp_good(out, &f));
 			mw_checksum_rewrite(out, &f, 5); /* cut, and made good again */
 			assert_int_equal(mw_frame_parse(out, f.payload + 5u, f.payload + 5u, &f),
-					MW_FRAME_TCP);
+				MW_FRAME_TCP);
 			assert_int_equal(f.payload_len, 5);
 			assert_true(mw_checksum_tcp_good(out, &f));
 		}
@@ -146,7 +156,8 @@ static void padding_and_snap_length(void **state)
 
 static void any_octets(void **state)
 {
-	struct mw_segment s = {.ttl = 64, .sport = 1, .dport = 25, .flags = MW_TCP_ACK, .has_ts = true};
+	struct mw_segment s = {
+		.ttl = 64, .sport = 1, .dport = 25, .flags = MW_TCP_ACK, .has_ts = true};
 	uint8_t good[400];
 	uint32_t len;
 
@@ -160,7 +171,8 @@ static void any_octets(void **state)
 		s.l2_len = (uint8_t)layer2(s.l2, round % 4, s.v6);
 		len = mw_segment_write(&s, mw_span_str("MAIL FROM:<>\r\n"), good, sizeof(good));
 		len = rnd(len + 1);
-		exact = malloc(len == 0 ? 1 : len); /* so that the sanitizer sees one octet too far */
+		exact = malloc(
+			len == 0 ? 1 : len); /* so that the sanitizer sees one octet too far */
 		memcpy(exact, good, len);
 		for (int i = 0; i < 3 && len > 0; i++)
 			exact[rnd(len)] = (uint8_t)rnd(256);

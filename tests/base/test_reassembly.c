@@ -31,7 +31,8 @@ static uint32_t rnd(uint32_t below)
 	return (uint32_t)(rng_state >> 33) % below;
 }
 
-static void add_both(struct mw_reassembly *r, struct model *m, uint32_t base, uint32_t at, uint32_t len)
+static void add_both(
+	struct mw_reassembly *r, struct model *m, uint32_t base, uint32_t at, uint32_t len)
 {
 	uint8_t data[4096], expect[4096];
 	bool conflict = false;
@@ -120,7 +121,8 @@ static void reversed_octets_are_cheap(void **state)
 	for (uint32_t i = 0; i < 10000; i++) {
 		uint8_t octet = (uint8_t)(9999 - i);
 
-		assert_int_equal(mw_reassembly_add(&r, 50000, 1000 + 9999 - i, &octet, 1), MW_KEPT_OK);
+		assert_int_equal(
+			mw_reassembly_add(&r, 50000, 1000 + 9999 - i, &octet, 1), MW_KEPT_OK);
 	}
 	assert_true(r.blocks <= 10);
 	for (uint32_t i = 0; i < 10000; i++)
@@ -129,7 +131,8 @@ static void reversed_octets_are_cheap(void **state)
 	free(memory);
 }
 
-/* What is called sent was sent: the run that is still to go never leaves out an octet that did not. */
+/* What is called sent was sent: the run that is still to go never leaves out an octet that did not.
+ */
 static void unsent_is_never_forgotten(void **state)
 {
 	static struct model m;
@@ -168,7 +171,8 @@ static void unsent_is_never_forgotten(void **state)
 		}
 		for (uint32_t i = 0; i < 9000; i++)
 			if (m.kept[i] && !m.sent[i])
-				fail_msg("seed %llu: octet %u was never sent", (unsigned long long)seed, i);
+				fail_msg("seed %llu: octet %u was never sent",
+					(unsigned long long)seed, i);
 		mw_reassembly_clear(&r);
 	}
 	free(memory);
