@@ -14,7 +14,7 @@
 #include "common/base/span.h"
 #include "common/contract/event.h"
 
-#define MW_RULESET_VERSION   2
+#define MW_RULESET_VERSION   3
 #define MW_RULESET_NONE	     UINT32_MAX /* "no such index" */
 #define MW_RULESET_ERROR_MAX 256	/* buffer for a sentence that says what is wrong */
 
@@ -93,7 +93,7 @@ struct mw_ruleset_database {
 	struct mw_span octets;
 };
 
-/* Up to 64 sequences of 8 classes a word: see SCANNING's class automaton in docs. */
+/* Class sequences for the automaton (dataplane/scan/automaton.h), up to 32 places each. */
 struct mw_ruleset_automaton {
 	uint32_t sequence_count;
 	struct mw_span exprs; /* u32 a sequence: the expression it proposes */

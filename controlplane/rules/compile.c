@@ -16,7 +16,7 @@
 #include <unistd.h>
 
 /* Goes up with every change of the compiler that makes other octets of the same rules. */
-#define COMPILER_REVISION 1
+#define COMPILER_REVISION 2
 
 static void hash_more(void *ctx, const void *data, size_t len)
 {

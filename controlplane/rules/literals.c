@@ -28,8 +28,21 @@ struct info {
 
 struct work {
 	struct mw_bag *bag;
-	bool paragraphs;
+	enum mw_filter_texts texts;
 };
+
+struct mw_octets mw_filter_blanks(struct mw_octets set)
+{
+	bool any = false;
+
+	for (uint8_t c = '\t'; c <= '\r'; c++) {
+		any = any || mw_octets_has(&set, c);
+		set.bits[0] &= ~(1ull << c);
+	}
+	if (any)
+		mw_octets_add(&set, ' ');
+	return set;
+}
 
 double mw_octet_share(uint8_t c)
 {
@@ -65,12 +78,16 @@ double mw_octet_share(uint8_t c)
 }
 
 /* Letters follow each other less freely than chance has it: later octets tell less. */
-static double literal_price(struct mw_span s)
+static double literal_price(struct work *w, struct mw_span s)
 {
+	static const char *const everywhere[] = {"http://www.", "https://www.", ".com/"};
 	double p = 1;
 
 	if (s.len == 0)
 		return MW_FILTER_NONE;
+	for (size_t i = 0; w->texts == MW_TEXTS_ADDRESSES && i < 3; i++)
+		if (memmem(everywhere[i], strlen(everywhere[i]), s.data, s.len) != NULL)
+			return 1;
 	for (size_t i = 0; i < s.len; i++)
 		p *= i == 0 ? mw_octet_share(s.data[i]) : pow(mw_octet_share(s.data[i]), 0.75);
 	if (s.len == 1)
@@ -80,14 +97,14 @@ static double literal_price(struct mw_span s)
 	return p;
 }
 
-static double set_price(const struct set *s)
+static double set_price(struct work *w, const struct set *s)
 {
 	double p = 0;
 
 	if (s->count == 0 || s->count > MW_LITERALS_MAX)
 		return MW_FILTER_NONE;
 	for (size_t i = 0; i < s->count; i++)
-		p += literal_price(s->items[i]);
+		p += literal_price(w, s->items[i]);
 	return p + 2e-7 * (double)s->count;
 }
 
@@ -167,9 +184,9 @@ static struct set cross(struct work *w, struct set a, struct set b)
 	return s;
 }
 
-static void candidate(struct info *info, struct set s)
+static void candidate(struct work *w, struct info *info, struct set s)
 {
-	double price = set_price(&s);
+	double price = set_price(w, &s);
 
 	if (price < info->best_price) {
 		info->best_price = price;
@@ -190,18 +207,17 @@ static struct info analyse(struct work *w, const struct mw_rx *rx);
 static struct info class_info(struct work *w, const struct mw_rx *rx)
 {
 	struct info info = nothing(w);
+	struct mw_octets set = mw_filter_blanks(rx->set);
 	struct set s = {0};
 
 	s.items = mw_bag_alloc(w->bag, (CLASS_MAX + 1) * sizeof(s.items[0]));
 	for (unsigned c = 0; c < 256; c++) {
 		uint8_t *text;
 
-		if (!mw_octets_has(&rx->set, (uint8_t)c))
+		if (!mw_octets_has(&set, (uint8_t)c))
 			continue;
-		if (c >= 'A' && c <= 'Z' && mw_octets_has(&rx->set, (uint8_t)(c + 32)))
+		if (c >= 'A' && c <= 'Z' && mw_octets_has(&set, (uint8_t)(c + 32)))
 			continue; /* literals are found in any case */
-		if (w->paragraphs && c >= '\t' && c <= '\r' && mw_octets_has(&rx->set, ' '))
-			continue;
 		if (s.count == CLASS_MAX)
 			return info;
 		text = mw_bag_alloc(w->bag, 1);
@@ -223,9 +239,9 @@ struct walk {
 	bool whole; /* the run began with the first part */
 };
 
-static void flush(struct walk *k, struct set run)
+static void flush(struct work *w, struct walk *k, struct set run)
 {
-	candidate(&k->info, run);
+	candidate(w, &k->info, run);
 	if (k->whole)
 		k->info.prefix = run;
 	k->whole = false;
@@ -242,18 +258,18 @@ static void follow(struct work *w, struct walk *k, const struct info *part)
 		return;
 	}
 	if (part->exact) {
-		flush(k, k->run);
+		flush(w, k, k->run);
 		k->run = part->suffix;
 		return;
 	}
-	flush(k, can_cross(k->run, part->prefix) ? cross(w, k->run, part->prefix) : k->run);
-	candidate(&k->info, part->prefix);
+	flush(w, k, can_cross(k->run, part->prefix) ? cross(w, k->run, part->prefix) : k->run);
+	candidate(w, &k->info, part->prefix);
 	k->run = part->suffix;
 }
 
-static struct info walk_end(struct walk *k)
+static struct info walk_end(struct work *w, struct walk *k)
 {
-	candidate(&k->info, k->run);
+	candidate(w, &k->info, k->run);
 	k->info.exact = k->whole;
 	k->info.suffix = k->run;
 	if (k->whole)
@@ -278,7 +294,7 @@ static struct info repeat_info(struct work *w, const struct mw_rx *rx)
 	}
 	for (uint32_t i = 0; i < copies; i++)
 		follow(w, &k, &kid);
-	struct info info = walk_end(&k);
+	struct info info = walk_end(w, &k);
 	if (copies == rx->hi)
 		return info;
 	/* More may follow: what it begins and ends with still holds, what it is does not. */
@@ -296,7 +312,7 @@ static struct info alternatives_info(struct work *w, const struct mw_rx *rx)
 		struct info kid = analyse(w, rx->kids[i]);
 		struct set own = kid.best;
 
-		if (kid.exact && set_price(&kid.prefix) < kid.best_price)
+		if (kid.exact && set_price(w, &kid.prefix) < kid.best_price)
 			own = kid.prefix;
 		info.exact = info.exact && kid.exact;
 		prefix = prefix && info.prefix.count + kid.prefix.count <= EXACT_MAX;
@@ -315,7 +331,7 @@ static struct info alternatives_info(struct work *w, const struct mw_rx *rx)
 	if (!suffix)
 		info.suffix = empty_text(w);
 	if (required)
-		candidate(&info, best);
+		candidate(w, &info, best);
 	return info;
 }
 
@@ -337,11 +353,22 @@ static struct info analyse(struct work *w, const struct mw_rx *rx)
 			info = analyse(w, rx->kids[i]);
 			follow(w, &k, &info);
 		}
-		return walk_end(&k);
+		return walk_end(w, &k);
 	case MW_RX_EMPTY:
 		info = nothing(w);
 		info.exact = true;
 		return info;
+	case MW_RX_LOOK: {
+		struct info kid = analyse(w, rx->kids[0]);
+
+		/* What it looks at must be there, though the text goes on from here. */
+		info = nothing(w);
+		info.exact = true;
+		info.best = kid.best;
+		info.best_price = kid.best_price;
+		candidate(w, &info, kid.prefix);
+		return info;
+	}
 	case MW_RX_ANY:
 		break;
 	}
@@ -366,14 +393,15 @@ static void drop_longer(struct set *s)
 	s->count = n;
 }
 
-struct mw_literals mw_filter_literals(struct mw_bag *bag, const struct mw_rx *rx, bool paragraphs)
+struct mw_literals mw_filter_literals(
+	struct mw_bag *bag, const struct mw_rx *rx, enum mw_filter_texts texts)
 {
-	struct work w = {.bag = bag, .paragraphs = paragraphs};
+	struct work w = {.bag = bag, .texts = texts};
 	struct info info = analyse(&w, rx);
 	struct mw_literals out = {.price = MW_FILTER_NONE};
 
 	if (info.exact)
-		candidate(&info, info.prefix);
+		candidate(&w, &info, info.prefix);
 	if (info.best.count == 0)
 		return out;
 	struct set best = join(&w, info.best, (struct set){.items = info.best.items});
@@ -386,7 +414,7 @@ struct mw_literals mw_filter_literals(struct mw_bag *bag, const struct mw_rx *rx
 			return out;
 	out.items = all.items;
 	out.count = all.count;
-	out.price = set_price(&all);
+	out.price = set_price(&w, &all);
 	return out;
 }
 

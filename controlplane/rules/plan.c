@@ -11,8 +11,9 @@
 #include <stdlib.h>
 
 /* Shares of records (by price times usual length) at which a filter is no longer worth having. */
-#define WORTH_PROPOSALS 0.6
-#define PHRASE_MAX	4096
+#define WORTH_PROPOSALS	     0.6
+#define HEADER_AUTOMATON_MIN 3
+#define PHRASE_MAX	     4096
 
 bool mw_plan_is_stream(uint8_t kind)
 {
@@ -131,10 +132,11 @@ static void gate(
 	struct mw_sequences seqs = {.price = MW_FILTER_NONE};
 
 	if (m->tree != NULL) {
-		lits = mw_filter_literals(bag, m->tree, s->kind == MW_SECTION_BODY);
-		/* An automaton costs each octet of each record: not for a header's few octets. */
-		if (length > 100 || s->kind == MW_SECTION_URI)
-			seqs = mw_filter_sequences(bag, m->tree);
+		enum mw_filter_texts texts =
+			s->kind == MW_SECTION_URI ? MW_TEXTS_ADDRESSES : MW_TEXTS_PROSE;
+
+		lits = mw_filter_literals(bag, m->tree, texts);
+		seqs = mw_filter_sequences(bag, m->tree, texts);
 	}
 	if (lits.price * length > WORTH_PROPOSALS && seqs.price * length > WORTH_PROPOSALS) {
 		push_u32(&s->always, expr);
@@ -146,6 +148,24 @@ static void gate(
 	}
 }
 
+/* White space as filters see it; see filter.h. */
+static struct mw_span with_blanks(struct mw_bag *bag, struct mw_span s)
+{
+	uint8_t *out = mw_bag_alloc(bag, s.len + 1);
+
+	for (size_t i = 0; i < s.len; i++)
+		out[i] = s.data[i] >= '\t' && s.data[i] <= '\r' ? ' ' : s.data[i];
+	return mw_span_of(out, s.len);
+}
+
+static bool has_blank(struct mw_span s)
+{
+	for (size_t i = 0; i < s.len; i++)
+		if (s.data[i] == ' ' || (s.data[i] >= '\t' && s.data[i] <= '\r'))
+			return true;
+	return false;
+}
+
 static void find_in(struct mw_plan *plan, struct mw_plan_section *s, uint32_t expr,
 	const struct mw_def *def, const struct means *m)
 {
@@ -153,7 +173,10 @@ static void find_in(struct mw_plan *plan, struct mw_plan_section *s, uint32_t ex
 	if ((plan->exprs[expr].flags & MW_EXPR_EXISTS) != 0)
 		return;
 	if (m->plain)
-		add_literal(s, expr, m->text, m->caseless);
+		add_literal(s, expr,
+			mw_plan_is_stream(s->kind) ? m->text
+						   : with_blanks(&plan->book->bag, m->text),
+			m->caseless);
 	else if (mw_plan_is_stream(s->kind))
 		add_regex(s, expr, def);
 	else
@@ -255,13 +278,33 @@ static void plan_rule(struct mw_plan *plan, struct mw_def *def)
 	}
 	if (!def->exists) {
 		m = means_of(plan, def);
-		if ((!m.plain || def->multiple) && !mw_plan_is_stream(kind))
+		if ((!m.plain || def->multiple || has_blank(m.text)) && !mw_plan_is_stream(kind))
 			flags |= MW_EXPR_CONFIRM;
 		if ((flags & MW_EXPR_CONFIRM) != 0)
 			def->fate = MW_RULE_GATED;
 	}
 	uint32_t expr = new_expr(plan, def, flags);
 	find_in(plan, section_of(plan, kind, name), expr, def, &m);
+}
+
+/* An automaton's tables for a header's few octets pay from the third expression on. */
+static void drop_small_automata(struct mw_plan *plan)
+{
+	for (size_t i = 0; i < plan->section_count; i++) {
+		struct mw_plan_section *s = &plan->sections[i];
+
+		if (s->name[0] == 0 || s->sequence_count == 0)
+			continue;
+		size_t exprs = 1;
+		for (size_t k = 1; k < s->sequence_count; k++)
+			exprs += s->sequences[k].expr != s->sequences[k - 1].expr;
+		if (exprs >= HEADER_AUTOMATON_MIN)
+			continue;
+		for (size_t k = 0; k < s->sequence_count; k++)
+			if (k == 0 || s->sequences[k].expr != s->sequences[k - 1].expr)
+				push_u32(&s->always, s->sequences[k].expr);
+		s->sequence_count = 0;
+	}
 }
 
 static uint32_t to_rule_index(void *ctx, uint32_t operand)
@@ -305,6 +348,7 @@ int mw_plan_make(struct mw_plan *plan, struct mw_rulebook *book, bool keep_unuse
 		mw_meta_renumber(plan->metas[i]->code, to_rule_index, plan);
 	for (size_t i = 0; i < plan->rule_count; i++)
 		plan_rule(plan, plan->rules[i]);
+	drop_small_automata(plan);
 	return 0;
 }
 

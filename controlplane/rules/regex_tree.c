@@ -165,7 +165,7 @@ static bool inline_flags(struct parse *p)
 static struct mw_rx *group(struct parse *p)
 {
 	struct mw_rx_flags saved = p->flags;
-	bool looks = false;
+	bool looks = false, negative = false;
 
 	if (++p->depth > DEPTH_MAX)
 		return give_up(p);
@@ -176,8 +176,10 @@ static struct mw_rx *group(struct parse *p)
 			p->depth--;
 			return skip_to(p, ')') ? node(p, MW_RX_EMPTY) : give_up(p);
 		}
-		if (next_is(p, "=") || next_is(p, "!") || next_is(p, "<=") || next_is(p, "<!")) {
+		if (next_is(p, "=") || next_is(p, "<=")) {
 			looks = true;
+		} else if (next_is(p, "!") || next_is(p, "<!")) {
+			looks = negative = true;
 		} else if (next_is(p, ">")) {
 			p->exact = false; /* atomic: accepts less than the tree */
 		} else if (next_is(p, "|") || next_is(p, ":")) {
@@ -201,7 +203,16 @@ static struct mw_rx *group(struct parse *p)
 		return give_up(p);
 	p->flags = saved;
 	p->depth--;
-	return looks ? assertion(p) : rx;
+	if (!looks)
+		return rx;
+	struct mw_rx *look = assertion(p);
+	if (!negative) {
+		look->kind = MW_RX_LOOK;
+		look->kids = mw_bag_alloc(p->bag, sizeof(struct mw_rx *));
+		look->kids[0] = rx;
+		look->count = 1;
+	}
+	return look;
 }
 
 static struct mw_rx *escape(struct parse *p)

@@ -17,6 +17,7 @@ enum mw_rx_kind {
 	MW_RX_ALT,
 	MW_RX_REPEAT, /* kids[0], lo to hi times */
 	MW_RX_ANY,    /* any text */
+	MW_RX_LOOK,   /* the empty text, where kids[0] begins or ends */
 };
 
 struct mw_octets {

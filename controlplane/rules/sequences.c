@@ -20,10 +20,15 @@ static void octets_of(const struct mw_rx *rx, struct mw_octets *out)
 {
 	static const struct mw_octets all = {{~0ull, ~0ull, ~0ull, ~0ull}};
 
-	if (rx->kind == MW_RX_CLASS)
-		mw_octets_join(out, &rx->set);
-	else if (rx->kind == MW_RX_ANY)
+	if (rx->kind == MW_RX_LOOK)
+		return;
+	if (rx->kind == MW_RX_CLASS) {
+		struct mw_octets set = mw_filter_blanks(rx->set);
+
+		mw_octets_join(out, &set);
+	} else if (rx->kind == MW_RX_ANY) {
 		mw_octets_join(out, &all);
+	}
 	for (size_t i = 0; i < rx->count; i++)
 		octets_of(rx->kids[i], out);
 }
@@ -80,12 +85,13 @@ static void places_of(struct mw_bag *bag, const struct mw_rx *rx, struct places 
 	*out = (struct places){0};
 	switch (rx->kind) {
 	case MW_RX_EMPTY:
+	case MW_RX_LOOK:
 		return;
 	case MW_RX_ANY:
 		octets_of(rx, &out->lead);
 		return;
 	case MW_RX_CLASS:
-		out->c[0] = rx->set;
+		out->c[0] = mw_filter_blanks(rx->set);
 		out->len = 1;
 		return;
 	case MW_RX_CAT:
@@ -117,14 +123,21 @@ static void places_of(struct mw_bag *bag, const struct mw_rx *rx, struct places 
 		octets_of(rx, tail_of(out));
 }
 
-static double share(const struct mw_octets *s)
+static double share(const struct mw_octets *s, enum mw_filter_texts texts)
 {
 	double p = 0;
 
-	for (unsigned c = 0; c < 256; c++)
-		if (mw_octets_has(s, (uint8_t)c))
-			p += mw_octet_share((uint8_t)c) *
-			     ((c | 0x20) >= 'a' && (c | 0x20) <= 'z' ? 0.5 : 1);
+	for (unsigned c = 0; c < 256; c++) {
+		double one = mw_octet_share((uint8_t)c);
+
+		if (!mw_octets_has(s, (uint8_t)c))
+			continue;
+		if (c >= 'A' && c <= 'Z')
+			one *= 0.08;
+		if (texts == MW_TEXTS_ADDRESSES && (c == '/' || c == '.' || (c >= '0' && c <= '9')))
+			one *= 3;
+		p += one;
+	}
 	return p < 1 ? p : 1;
 }
 
@@ -140,34 +153,61 @@ static double window_price(const double *c, const double *g, unsigned len)
 	return state * c[len - 1];
 }
 
-static struct mw_sequence window_of(const struct places *p)
+static bool is_only(const struct mw_octets *s, uint8_t c)
 {
+	struct mw_octets one = {0};
+
+	mw_octets_add(&one, c);
+	return memcmp(s, &one, sizeof(one)) == 0;
+}
+
+/* Behind `://`: what is before it says nothing in an address. */
+static unsigned behind_scheme(const struct places *p)
+{
+	unsigned start = 0;
+
+	for (unsigned i = 0; i + 2 < p->len; i++)
+		if (is_only(&p->c[i], ':') && is_only(&p->c[i + 1], '/') &&
+			is_only(&p->c[i + 2], '/'))
+			start = i + 3;
+	return start;
+}
+
+static struct mw_sequence window_of(const struct places *p, enum mw_filter_texts texts)
+{
+	static const unsigned lengths[] = {8, 16, 24, 32};
 	struct mw_sequence best = {.price = MW_FILTER_NONE};
 	double c[PLACES_MAX], g[PLACES_MAX];
-	unsigned at = 0;
+	unsigned start = texts == MW_TEXTS_ADDRESSES ? behind_scheme(p) : 0, at = 0;
 
 	for (unsigned i = 0; i < p->len; i++) {
-		c[i] = share(&p->c[i]);
-		g[i] = share(&p->g[i]);
+		c[i] = share(&p->c[i], texts);
+		g[i] = share(&p->g[i], texts);
 	}
-	unsigned len = p->len < MW_SEQUENCE_MAX ? p->len : MW_SEQUENCE_MAX;
-	for (unsigned i = 0; len > 0 && i + len <= p->len; i++) {
-		double price = window_price(c + i, g + i, len);
+	for (unsigned l = 0; l < sizeof(lengths) / sizeof(lengths[0]); l++) {
+		unsigned len = p->len - start < lengths[l] ? p->len - start : lengths[l];
+		/* Eight more places take as much of the automaton as another rule. */
+		double wanted = best.price * (l > 0 ? 0.3 : 1);
 
-		if (price < best.price) {
-			best.price = price;
-			at = i;
+		if (len <= best.len || best.price < 1e-4)
+			break;
+		for (unsigned i = start; i + len <= p->len; i++) {
+			double price = window_price(c + i, g + i, len);
+
+			if (price < wanted) {
+				best.price = wanted = price;
+				best.len = len;
+				at = i;
+			}
 		}
 	}
-	if (len == 0)
-		return best;
-	best.len = len;
-	memcpy(best.c, p->c + at, len * sizeof(best.c[0]));
-	memcpy(best.g, p->g + at, len * sizeof(best.g[0]));
+	memcpy(best.c, p->c + at, best.len * sizeof(best.c[0]));
+	memcpy(best.g, p->g + at, best.len * sizeof(best.g[0]));
 	return best;
 }
 
-struct mw_sequences mw_filter_sequences(struct mw_bag *bag, const struct mw_rx *rx)
+struct mw_sequences mw_filter_sequences(
+	struct mw_bag *bag, const struct mw_rx *rx, enum mw_filter_texts texts)
 {
 	struct mw_sequences out = {0};
 	struct places *p = mw_bag_alloc(bag, sizeof(*p));
@@ -176,7 +216,7 @@ struct mw_sequences mw_filter_sequences(struct mw_bag *bag, const struct mw_rx *
 
 	for (size_t i = 0; i < count; i++) {
 		places_of(bag, split ? rx->kids[i] : rx, p);
-		out.items[i] = window_of(p);
+		out.items[i] = window_of(p, texts);
 		out.price += out.items[i].price;
 	}
 	out.count = (unsigned)count;

@@ -1,5 +1,6 @@
 /*
- * The class automaton over words of 512 bits: 64 sequences of 8 bits (automaton.h). The word is a
+ * The class automaton over words of 512 bits: 64 slots of 8 places (automaton.h); a sequence
+ * takes one to four slots. The word is a
  * vector of the compiler's; the same loop is built for AVX-512, AVX2 and the plain processor and
  * chosen once, when an automaton is made.
  */
@@ -9,15 +10,15 @@
 
 #define SEQUENCES_PER_WORD 64
 #define PLACES		   8
-#define LANES		   8 /* 64-bit lanes of a word */
+#define LANES		   8 /* 64-bit lanes of a word, and slots of a lane */
+#define LENGTH_MAX	   32
 
 typedef uint64_t word __attribute__((vector_size(64)));
 
 struct tables {
 	word c[256], g[256];
-	word last;
-	uint32_t exprs[SEQUENCES_PER_WORD];
-	uint32_t count;
+	word first, last;
+	uint32_t exprs[SEQUENCES_PER_WORD]; /* by the slot a sequence ends in */
 };
 
 typedef void (*run_fn)(const struct tables *t, const uint8_t *text, size_t len, word *met);
@@ -28,14 +29,12 @@ struct mw_automaton {
 	run_fn run;
 };
 
-/* A shift by one carries the last bit of a sequence into the first of the next, where `first` is
- * set anyway; what it carries out of a lane is the last bit of a sequence, which has no next place.
- */
+/* A shift by one carries the top bit of a slot into the next slot: there the same sequence goes on,
+ * or another begins, and its first bit is set anyway. No sequence goes on in the next lane. */
 static inline __attribute__((always_inline)) void run_word(
 	const struct tables *t, const uint8_t *text, size_t len, word *met)
 {
-	const uint64_t ones = 0x0101010101010101ull;
-	const word first = {ones, ones, ones, ones, ones, ones, ones, ones};
+	const word first = t->first;
 	word d = {0}, a = {0};
 
 	for (size_t i = 0; i < len; i++) {
@@ -75,37 +74,80 @@ static run_fn choose(void)
 	return run_plain;
 }
 
-static bool fill(struct mw_automaton *a, const struct mw_ruleset_automaton *in)
+/* Where a sequence goes: consecutive slots of one lane. */
+struct place {
+	uint32_t word, slot;
+};
+
+static struct place next_place(struct place *at, unsigned len)
+{
+	uint32_t slots = (len + PLACES - 1) / PLACES;
+	struct place place;
+
+	if (at->slot % LANES + slots > LANES)
+		at->slot += LANES - at->slot % LANES;
+	if (at->slot >= SEQUENCES_PER_WORD) {
+		at->slot = 0;
+		at->word++;
+	}
+	place = *at;
+	at->slot += slots;
+	return place;
+}
+
+static void put_place(struct tables *t, unsigned slot, unsigned place, const uint8_t set[64])
+{
+	uint64_t bit = 1ull << (slot % LANES * PLACES + place);
+	unsigned lane = slot / LANES;
+
+	for (unsigned c = 0; c < 256; c++) {
+		if ((set[c / 8] >> c % 8 & 1) != 0)
+			t->c[c][lane] |= bit;
+		if ((set[32 + c / 8] >> c % 8 & 1) != 0)
+			t->g[c][lane] |= bit;
+	}
+}
+
+/* The words needed, or 0 for tables that are not what they should be. */
+static uint32_t count_words(const struct mw_ruleset_automaton *in)
 {
 	struct mw_reader r = mw_reader_of(in->tables.data, in->tables.len);
+	struct place at = {0, 0};
 
 	for (uint32_t s = 0; s < in->sequence_count; s++) {
-		struct tables *t = &a->words[s / SEQUENCES_PER_WORD];
-		uint32_t slot = s % SEQUENCES_PER_WORD;
-		uint8_t len = mw_read_u8(&r);
+		unsigned len = mw_read_u8(&r);
+		uint8_t set[64];
 
-		if (r.failed || len == 0 || len > PLACES)
-			return false;
-		t->exprs[slot] = mw_ruleset_u32_at(in->exprs, s);
-		t->count = slot + 1;
-		for (unsigned place = 0; place < len; place++) {
-			uint64_t bit = 1ull << (slot % 8 * 8 + place);
+		if (r.failed || len == 0 || len > LENGTH_MAX)
+			return 0;
+		for (unsigned i = 0; i < len; i++)
+			mw_read_octets(&r, set, sizeof(set));
+		next_place(&at, len);
+	}
+	return mw_reader_done(&r) ? at.word + 1 : 0;
+}
+
+static void fill(struct mw_automaton *a, const struct mw_ruleset_automaton *in)
+{
+	struct mw_reader r = mw_reader_of(in->tables.data, in->tables.len);
+	struct place at = {0, 0};
+
+	for (uint32_t s = 0; s < in->sequence_count; s++) {
+		unsigned len = mw_read_u8(&r);
+		struct place place = next_place(&at, len);
+		struct tables *t = &a->words[place.word];
+		uint32_t slot = place.slot + (len - 1) / PLACES;
+
+		for (unsigned i = 0; i < len; i++) {
 			uint8_t set[64];
 
 			mw_read_octets(&r, set, sizeof(set));
-			if (r.failed)
-				return false;
-			for (unsigned c = 0; c < 256; c++) {
-				if ((set[c / 8] >> c % 8 & 1) != 0)
-					t->c[c][slot / 8] |= bit;
-				if ((set[32 + c / 8] >> c % 8 & 1) != 0)
-					t->g[c][slot / 8] |= bit;
-			}
-			if (place + 1 == len)
-				t->last[slot / 8] |= bit;
+			put_place(t, place.slot + i / PLACES, i % PLACES, set);
 		}
+		t->first[place.slot / LANES] |= 1ull << place.slot % LANES * PLACES;
+		t->last[slot / LANES] |= 1ull << (slot % LANES * PLACES + (len - 1) % PLACES);
+		t->exprs[slot] = mw_ruleset_u32_at(in->exprs, s);
 	}
-	return mw_reader_done(&r);
 }
 
 struct mw_automaton *mw_automaton_new(const struct mw_ruleset_automaton *in)
@@ -114,15 +156,15 @@ struct mw_automaton *mw_automaton_new(const struct mw_ruleset_automaton *in)
 
 	if (a == NULL)
 		return NULL;
-	a->word_count = (in->sequence_count + SEQUENCES_PER_WORD - 1) / SEQUENCES_PER_WORD;
+	a->word_count = count_words(in);
 	a->run = choose();
 	a->words = aligned_alloc(64, (a->word_count + 1) * sizeof(struct tables));
-	if (a->words != NULL)
-		memset(a->words, 0, (a->word_count + 1) * sizeof(struct tables));
-	if (a->words == NULL || !fill(a, in)) {
+	if (a->words == NULL || a->word_count == 0) {
 		mw_automaton_free(a);
 		return NULL;
 	}
+	memset(a->words, 0, (a->word_count + 1) * sizeof(struct tables));
+	fill(a, in);
 	return a;
 }
 

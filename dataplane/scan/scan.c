@@ -147,19 +147,47 @@ static void confirm_all(struct feed *f, const struct mw_scan_section *section)
 	s->queued = 0;
 }
 
+/* Filters look at blanks where the text has any white space (controlplane/rules/filter.h). */
+static struct mw_span with_blanks(struct mw_scan_scratch *s, struct mw_span text)
+{
+	typedef uint8_t octets __attribute__((vector_size(16)));
+	size_t i = 0;
+
+	for (; i + 16 <= text.len; i += 16) {
+		octets v, white;
+
+		memcpy(&v, text.data + i, 16);
+		white = (octets)(v - '\t' < 5);
+		v = (v & ~white) | (white & ' ');
+		memcpy(s->blanks + i, &v, 16);
+	}
+	for (; i < text.len; i++)
+		s->blanks[i] = text.data[i] >= '\t' && text.data[i] <= '\r' ? ' ' : text.data[i];
+	return mw_span_of(s->blanks, text.len);
+}
+
 static void scan_block(struct feed *f, const struct mw_scan_section *section)
 {
 	const struct mw_span text = f->record->data;
 	const char *data = text.len > 0 ? (const char *)text.data : "";
-	hs_database_t *const dbs[] = {section->literal_db, section->regex_db};
+	struct mw_span blanks = {(const uint8_t *)"", 0};
 
+	if (text.len > MW_SCAN_BLANKS_MAX) {
+		f->scan->incomplete = true; /* no record is that long */
+		return;
+	}
+	if (section->literal_db != NULL || section->automaton != NULL)
+		blanks = with_blanks(f->scratch, text);
 	/* An error here can only be a misuse of ours; the verdict then says it is not whole. */
-	for (unsigned i = 0; i < 2; i++)
-		if (dbs[i] != NULL && hs_scan(dbs[i], data, (unsigned)text.len, 0, f->scratch->hs,
-					      on_match, f) != HS_SUCCESS)
-			f->scan->incomplete = true;
+	if (section->literal_db != NULL &&
+		hs_scan(section->literal_db, (const char *)blanks.data, (unsigned)blanks.len, 0,
+			f->scratch->hs, on_match, f) != HS_SUCCESS)
+		f->scan->incomplete = true;
+	if (section->regex_db != NULL && hs_scan(section->regex_db, data, (unsigned)text.len, 0,
+						 f->scratch->hs, on_match, f) != HS_SUCCESS)
+		f->scan->incomplete = true;
 	if (section->automaton != NULL)
-		mw_automaton_run(section->automaton, text, propose, f);
+		mw_automaton_run(section->automaton, blanks, propose, f);
 	confirm_all(f, section);
 }
 

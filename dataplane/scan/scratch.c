@@ -138,10 +138,11 @@ struct mw_scan_scratch *mw_scan_scratch_new(const struct mw_ruleset *rules, uint
 	s->proposed = zeroed(s, rules->expr_count / 64 + 1, sizeof(uint64_t));
 	s->queue = zeroed(s, rules->expr_count, sizeof(uint32_t));
 	s->values = zeroed(s, rules->rule_count, sizeof(int64_t));
+	s->blanks = zeroed(s, MW_SCAN_BLANKS_MAX + 16, 1);
 	s->hits = zeroed(s, rules->rule_count, sizeof(struct mw_scan_hit));
 	if (s->match == NULL || s->limits == NULL || s->jit_stack == NULL || s->proposed == NULL ||
-		s->queue == NULL || s->values == NULL || s->hits == NULL || !hs_new(s) ||
-		!pool_new(s, &s->full, MW_RECORD_FULL, messages) ||
+		s->queue == NULL || s->values == NULL || s->hits == NULL || s->blanks == NULL ||
+		!hs_new(s) || !pool_new(s, &s->full, MW_RECORD_FULL, messages) ||
 		!pool_new(s, &s->attachment, MW_RECORD_ATTACHMENT, messages)) {
 		mw_scan_scratch_free(s);
 		return NULL;
@@ -165,6 +166,7 @@ void mw_scan_scratch_free(struct mw_scan_scratch *s)
 	free(s->queue);
 	free(s->values);
 	free(s->hits);
+	free(s->blanks);
 	free(s);
 }
 

@@ -34,6 +34,7 @@ struct mw_scan_scratch {
 	pcre2_match_context *limits;
 	pcre2_jit_stack *jit_stack;
 	struct mw_scan_pool full, attachment;
+	uint8_t *blanks; /* MW_SCAN_BLANKS_MAX octets: the record with all white space as blanks */
 	/* candidates of the record in hand */
 	uint64_t *proposed; /* a bit an expression */
 	uint32_t *queue;
@@ -45,7 +46,8 @@ struct mw_scan_scratch {
 	size_t bytes;
 };
 
-#define MW_SLOT_NONE UINT32_MAX
+#define MW_SLOT_NONE	   UINT32_MAX
+#define MW_SCAN_BLANKS_MAX MW_RECORD_ALL_MAX
 
 /* The pattern streams of a slot start over; nothing is reported. */
 void mw_scan_slot_reset(struct mw_scan_slot *slot);

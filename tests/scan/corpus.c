@@ -76,7 +76,7 @@ static void header(struct mw_span line, corpus_fn each, void *ctx)
 
 void corpus_cut(struct mw_span text, corpus_fn each, void *ctx)
 {
-	uint8_t paragraph[2048];
+	uint8_t paragraph[2049];
 	size_t n = 0;
 
 	for (size_t i = 0; i < text.len; i += 3001)
@@ -96,6 +96,8 @@ void corpus_cut(struct mw_span text, corpus_fn each, void *ctx)
 				paragraph[n++] = ' ';
 		}
 		if (n > 0 && (len == 0 || n >= 1900)) {
+			n -= paragraph[n - 1] == ' ';
+			paragraph[n++] = '\n';
 			each(ctx, CORPUS_PARAGRAPH, (struct mw_span){0}, mw_span_of(paragraph, n));
 			n = 0;
 		} else if (n > 0 && paragraph[n - 1] != ' ' && n < sizeof(paragraph) - 1) {

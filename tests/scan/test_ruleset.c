@@ -51,9 +51,9 @@ static void write_small(struct mw_ruleset_writer *w)
 
 static void test_golden(void **state)
 {
-	/* Magic, version 2, length 256, then (behind the checksum) the header's fields. */
+	/* Magic, version 3, length 256, then (behind the checksum) the header's fields. */
 	static const uint8_t start[] = {
-		'M', 'W', 'R', 'U', 'L', 'E', 'S', '\n', 0, 0, 0, 2, 0, 0, 0, 0, 0, 0, 1, 0};
+		'M', 'W', 'R', 'U', 'L', 'E', 'S', '\n', 0, 0, 0, 3, 0, 0, 0, 0, 0, 0, 1, 0};
 	static const uint8_t fields[] = {0, 0, 0, 5, 'l', 'i', 'b', ' ', '1', 0, 0, 0, 7, 0, 0, 0,
 		0, 0, 0, 0, 9, 0, 0, 0, 3, 0, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0,
 		0, 0, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0, 1, /* the rule: */ 0, 0, 0, 1, 'R', 0, 0, 0, 1,
@@ -129,9 +129,9 @@ static void test_damage(void **state)
 		assert_int_not_equal(mw_ruleset_open(mw_span_of(w.data, w.len), &file, error), 0);
 		w.data[i] ^= 0x10;
 	}
-	w.data[11] = 3;
+	w.data[11] = 4;
 	assert_int_equal(mw_ruleset_open(mw_span_of(w.data, w.len), &file, error), -EPROTO);
-	assert_non_null(strstr(error, "version 3"));
+	assert_non_null(strstr(error, "version 4"));
 	free(w.data);
 }
 
