@@ -10,8 +10,11 @@
 #include <errno.h>
 #include <stdlib.h>
 
-/* Shares of records (by price times usual length) at which a filter is no longer worth having. */
-#define WORTH_PROPOSALS	     0.6
+/* Proposals a record (price times usual length) from which a filter is no longer worth having. A
+ * place in the automaton costs next to nothing; a literal that is often found costs its call-back.
+ */
+#define WORTH_LITERALS	     0.6
+#define WORTH_SEQUENCES	     3.0
 #define HEADER_AUTOMATON_MIN 3
 #define PHRASE_MAX	     4096
 
@@ -138,11 +141,13 @@ static void gate(
 		lits = mw_filter_literals(bag, m->tree, texts);
 		seqs = mw_filter_sequences(bag, m->tree, texts);
 	}
-	if (lits.price * length > WORTH_PROPOSALS && seqs.price * length > WORTH_PROPOSALS) {
-		push_u32(&s->always, expr);
-	} else if (lits.price <= seqs.price * 2) {
+	bool literals = lits.price * length <= WORTH_LITERALS;
+	bool sequences = seqs.price * length <= WORTH_SEQUENCES;
+	if (literals && (!sequences || lits.price <= seqs.price * 2)) {
 		for (size_t i = 0; i < lits.count; i++)
 			add_literal(s, expr, lits.items[i], true);
+	} else if (!sequences) {
+		push_u32(&s->always, expr);
 	} else {
 		add_sequences(s, expr, &seqs);
 	}

@@ -7,7 +7,7 @@
 #include "controlplane/rules/filter.h"
 
 #define PLACES_MAX 40
-#define COPIES_MAX 8
+#define COPIES_MAX 32
 
 struct places {
 	struct mw_octets lead; /* may stand before the first place */
