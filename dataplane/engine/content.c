@@ -97,7 +97,10 @@ static void common_event(
 		mw_flow_anomaly(lane, flow, MW_REASON_SMUGGLING);
 		break;
 	case MW_SMTP_ANOMALY:
-		mw_flow_anomaly(lane, flow, event->reason);
+		if (event->reason == MW_REASON_EARLY_TALKER && !flow->server.seen)
+			flow->early_talker = true; /* unless the server is never seen at all */
+		else
+			mw_flow_anomaly(lane, flow, event->reason);
 		break;
 	case MW_SMTP_QUIT:
 		flow->quit = true;

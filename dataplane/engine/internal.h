@@ -26,8 +26,9 @@
 #include "dataplane/scan/scan.h"
 #include "dataplane/verdict/snapshot.h"
 
-#define MW_KEPT_BLOCKS_FLOW 160u /* 2 KiB each: 256 KiB of octets and the waste of small segments \
-				  */
+#define MW_KEPT_BLOCKS_FLOW                                                   \
+	160u /* 2 KiB each: 256 KiB of octets and the waste of small segments \
+	      */
 #define MW_RECORD_BLOCK_BYTES 16384u
 #define MW_FACTS_BLOCKS_MAX   16u /* of a message's facts: lists are cut beyond */
 #define MW_QUEUE_BLOCKS_MAX \
@@ -103,6 +104,7 @@ struct mw_flow {
 	uint64_t anomalies;
 	uint32_t messages;
 	uint32_t recipients_refused;
+	uint32_t gap_mark;     /* how far both directions were read when it was last counted */
 	uint16_t gap_patience; /* packets seen since something was acknowledged that we have not
 				  seen */
 	uint16_t mss;	       /* of the client's SYN */
@@ -115,7 +117,9 @@ struct mw_flow {
 	bool uninspected; /* some part was not inspected: reason says why first */
 	bool ending;	  /* the session is being closed: nothing new begins */
 	bool one_sided;
-	bool parsing; /* guards against re-entry */
+	bool early_talker; /* the client spoke first, as far as a capture without its server shows
+			    */
+	bool parsing;	   /* guards against re-entry */
 	bool server_parsing;
 	bool flushing;	      /* the capture is over: nothing that is missing will come */
 	bool was_reset;	      /* by us, for a verdict */

@@ -161,6 +161,10 @@ void mw_reply_server(struct mw_lane *lane, struct mw_flow *flow, struct mw_packe
 		return;
 	}
 	half->seen = true;
+	if (flow->early_talker) {
+		flow->early_talker = false;
+		mw_flow_anomaly(lane, flow, MW_REASON_EARLY_TALKER);
+	}
 	half->window = frame->window;
 	if ((frame->flags & MW_TCP_RST) != 0) {
 		mw_session_close(lane, flow);

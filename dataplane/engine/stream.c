@@ -81,10 +81,15 @@ static void parse(struct mw_lane *lane, struct mw_flow *flow)
 void mw_stream_patience(struct mw_flow *flow)
 {
 	const struct mw_half *client = &flow->client, *server = &flow->server;
+	uint32_t mark = client->nxt + server->nxt;
 	bool client_owes, server_owes;
 
 	if (flow->content == NULL)
 		return;
+	if (flow->gap_mark != mark) { /* it moves on: what is missing is only late */
+		flow->gap_mark = mark;
+		flow->gap_patience = 0;
+	}
 	client_owes = client->known && client->ack_seen &&
 		      mw_seq_before(client->nxt, client->acked) &&
 		      !mw_smtp_blocked(&flow->content->smtp);
@@ -96,12 +101,22 @@ void mw_stream_patience(struct mw_flow *flow)
 		flow->gap_patience = 0;
 }
 
+static void client_is_alone(struct mw_lane *lane, struct mw_flow *flow)
+{
+	flow->one_sided = true;
+	mw_flow_anomaly(lane, flow, MW_REASON_ASYMMETRIC);
+	if (flow->content != NULL)
+		mw_smtp_set_one_sided(&flow->content->smtp);
+}
+
 void mw_stream_finish(struct mw_lane *lane, struct mw_flow *flow)
 {
 	uint32_t before;
 
 	if (flow->content == NULL || !lane->config.passive)
 		return;
+	if (!flow->server.seen && flow->client.kept.head != NULL)
+		client_is_alone(lane, flow);
 	flow->flushing = true;
 	flow->gap_patience = MW_GAP_PATIENCE + 1;
 	do {
@@ -326,12 +341,8 @@ static void note_ack(struct mw_lane *lane, struct mw_flow *flow, const struct mw
 		return;
 	if (!server->seen) {
 		if (!flow->one_sided && (frame->flags & MW_TCP_SYN) == 0 &&
-			++flow->client_alone > ASYMMETRIC_PACKETS) {
-			flow->one_sided = true;
-			mw_flow_anomaly(lane, flow, MW_REASON_ASYMMETRIC);
-			if (flow->content != NULL)
-				mw_smtp_set_one_sided(&flow->content->smtp);
-		}
+			++flow->client_alone > ASYMMETRIC_PACKETS)
+			client_is_alone(lane, flow);
 		return;
 	}
 	if (!server->known)
@@ -351,9 +362,9 @@ static void note_ack(struct mw_lane *lane, struct mw_flow *flow, const struct mw
 static bool begins_with_hello(const struct mw_packet *packet, const struct mw_frame *frame)
 {
 	const char *p = (const char *)packet->data + frame->payload;
+	size_t n = frame->payload_have < 5 ? frame->payload_have : 5; /* it may come in pieces */
 
-	return frame->payload_have >= 6 &&
-	       (strncasecmp(p, "EHLO ", 5) == 0 || strncasecmp(p, "HELO ", 5) == 0);
+	return n > 0 && (strncasecmp(p, "EHLO ", n) == 0 || strncasecmp(p, "HELO ", n) == 0);
 }
 
 void mw_stream_client(struct mw_lane *lane, struct mw_flow *flow, struct mw_packet *packet,
