@@ -175,6 +175,8 @@ void mw_ruleset_read_meta(struct mw_reader *r, struct mw_ruleset_meta *out);
 void mw_ruleset_read_digest(struct mw_reader *r, struct mw_ruleset_digest *out);
 void mw_ruleset_read_report(struct mw_reader *r, struct mw_ruleset_report *out);
 void mw_ruleset_read_database(struct mw_reader *r, struct mw_ruleset_database *out);
+/* Passes over everything before the report lines; `r` as mw_ruleset_open left it. */
+void mw_ruleset_skip_to_reports(struct mw_reader *r, const struct mw_ruleset_header *h);
 uint32_t mw_ruleset_u32_at(struct mw_span list, uint32_t index); /* of always, members, exprs */
 
 /* Writing: a buffer that grows; `failed` is sticky (out of memory). */

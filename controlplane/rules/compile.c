@@ -112,37 +112,18 @@ static int summarise(struct mw_rules_compiled *out, char *error)
 		return ret;
 	struct mw_reader *r = &file.reader;
 	const struct mw_ruleset_header *h = &file.header;
-	union {
-		struct mw_ruleset_rule rule;
-		struct mw_ruleset_expr expr;
-		struct mw_ruleset_section section;
-		struct mw_ruleset_automaton automaton;
-		struct mw_ruleset_meta meta;
-		struct mw_ruleset_digest digest;
-		struct mw_ruleset_report report;
-		struct mw_ruleset_database database;
-	} v;
+	struct mw_ruleset_report report;
+	struct mw_ruleset_database database;
 
-	for (uint32_t i = 0; i < h->rules; i++)
-		mw_ruleset_read_rule(r, &v.rule);
-	for (uint32_t i = 0; i < h->exprs; i++)
-		mw_ruleset_read_expr(r, &v.expr);
-	for (uint32_t i = 0; i < h->sections; i++)
-		mw_ruleset_read_section(r, &v.section);
-	for (uint32_t i = 0; i < h->automata; i++)
-		mw_ruleset_read_automaton(r, &v.automaton);
-	for (uint32_t i = 0; i < h->metas; i++)
-		mw_ruleset_read_meta(r, &v.meta);
-	for (uint32_t i = 0; i < h->digests; i++)
-		mw_ruleset_read_digest(r, &v.digest);
+	mw_ruleset_skip_to_reports(r, h);
 	for (uint32_t i = 0; i < h->reports && !r->failed; i++) {
-		mw_ruleset_read_report(r, &v.report);
+		mw_ruleset_read_report(r, &report);
 		if (!r->failed)
-			out->summary.rules[v.report.fate]++;
+			out->summary.rules[report.fate]++;
 	}
 	for (uint32_t i = 0; i < h->databases; i++) {
-		mw_ruleset_read_database(r, &v.database);
-		out->summary.database_bytes += v.database.octets.len;
+		mw_ruleset_read_database(r, &database);
+		out->summary.database_bytes += database.octets.len;
 	}
 	out->summary.databases = h->databases;
 	out->summary.compile_ms = h->compile_ms;
@@ -304,30 +285,13 @@ int mw_rules_report(struct mw_span octets,
 	char error[MW_RULESET_ERROR_MAX])
 {
 	struct mw_ruleset_file file;
-	struct mw_ruleset_rule rule;
-	struct mw_ruleset_expr expr;
-	struct mw_ruleset_section section;
-	struct mw_ruleset_automaton automaton;
-	struct mw_ruleset_meta meta;
-	struct mw_ruleset_digest digest;
 	struct mw_ruleset_report report;
 	int ret = mw_ruleset_open(octets, &file, error);
 
 	if (ret != 0)
 		return ret;
 	struct mw_reader *r = &file.reader;
-	for (uint32_t i = 0; i < file.header.rules; i++)
-		mw_ruleset_read_rule(r, &rule);
-	for (uint32_t i = 0; i < file.header.exprs; i++)
-		mw_ruleset_read_expr(r, &expr);
-	for (uint32_t i = 0; i < file.header.sections; i++)
-		mw_ruleset_read_section(r, &section);
-	for (uint32_t i = 0; i < file.header.automata; i++)
-		mw_ruleset_read_automaton(r, &automaton);
-	for (uint32_t i = 0; i < file.header.metas; i++)
-		mw_ruleset_read_meta(r, &meta);
-	for (uint32_t i = 0; i < file.header.digests; i++)
-		mw_ruleset_read_digest(r, &digest);
+	mw_ruleset_skip_to_reports(r, &file.header);
 	for (uint32_t i = 0; i < file.header.reports && !r->failed; i++) {
 		mw_ruleset_read_report(r, &report);
 		if (!r->failed)

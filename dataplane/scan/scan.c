@@ -3,19 +3,7 @@
  * expressions, each at most once a record; PCRE2 confirms those that need it, under a match limit.
  * Allocates nothing and reads no clock.
  */
-#include "dataplane/scan/scratch.h"
-
-#define META_VALUE_MAX 1000000000ll /* thousandths */
-
-struct mw_scan {
-	const struct mw_ruleset *rules;
-	uint32_t full_slot, attachment_slot;
-	uint32_t attachment_stream; /* the part whose octets are in the slot */
-	bool full_refused, incomplete;
-	uint64_t *hits;	  /* a bit a rule: some expression of it matched */
-	uint64_t *seen;	  /* a bit a section: a record came */
-	uint16_t *counts; /* of counted rules */
-};
+#include "dataplane/scan/scan_memory.h"
 
 struct feed {
 	struct mw_scan *scan;
@@ -23,25 +11,10 @@ struct feed {
 	const struct mw_record *record;
 };
 
-static size_t words(uint32_t bits)
-{
-	return bits / 64 + 1;
-}
-
-static bool bit_test(const uint64_t *set, uint32_t i)
-{
-	return (set[i / 64] >> i % 64 & 1) != 0;
-}
-
-static void bit_set(uint64_t *set, uint32_t i)
-{
-	set[i / 64] |= 1ull << i % 64;
-}
-
 size_t mw_scan_bytes(const struct mw_ruleset *rules)
 {
-	size_t bytes = sizeof(struct mw_scan) + words(rules->rule_count) * 8 +
-		       words(rules->section_count) * 8 + rules->counter_count * sizeof(uint16_t);
+	size_t bytes = sizeof(struct mw_scan) + mw_words(rules->rule_count) * 8 +
+		       mw_words(rules->section_count) * 8 + rules->counter_count * sizeof(uint16_t);
 
 	return (bytes + 7) & ~(size_t)7;
 }
@@ -54,8 +27,8 @@ struct mw_scan *mw_scan_begin(void *memory, const struct mw_ruleset *rules)
 	scan->rules = rules;
 	scan->full_slot = scan->attachment_slot = MW_SLOT_NONE;
 	scan->hits = (uint64_t *)(scan + 1);
-	scan->seen = scan->hits + words(rules->rule_count);
-	scan->counts = (uint16_t *)(scan->seen + words(rules->section_count));
+	scan->seen = scan->hits + mw_words(rules->rule_count);
+	scan->counts = (uint16_t *)(scan->seen + mw_words(rules->section_count));
 	return scan;
 }
 
@@ -68,12 +41,13 @@ static void propose(void *ctx, uint32_t id)
 	if ((e->flags & MW_EXPR_NO_SUBJECT) != 0 && f->record->stream == 0)
 		return;
 	if (e->re == NULL) {
-		bit_set(f->scan->hits, e->rule);
+		mw_bit_set(f->scan->hits, e->rule);
 		return;
 	}
-	if ((bit_test(f->scan->hits, e->rule) && !e->counted) || bit_test(f->scratch->proposed, id))
+	if ((mw_bit_test(f->scan->hits, e->rule) && !e->counted) ||
+		mw_bit_test(f->scratch->proposed, id))
 		return;
-	bit_set(f->scratch->proposed, id);
+	mw_bit_set(f->scratch->proposed, id);
 	f->scratch->queue[f->scratch->queued++] = id;
 }
 
@@ -123,7 +97,7 @@ static void confirm(struct feed *f, const struct mw_scan_expr *e)
 			continue;
 		}
 		s->counters.confirmed++;
-		bit_set(f->scan->hits, e->rule);
+		mw_bit_set(f->scan->hits, e->rule);
 		if (!e->counted)
 			return;
 		++*counter(f->scan, e);
@@ -319,7 +293,7 @@ void mw_scan_record(
 	uint32_t section = section_of(rules, rec);
 	if (section == MW_RULESET_NONE)
 		return;
-	bit_set(scan->seen, section);
+	mw_bit_set(scan->seen, section);
 	scan_block(&f, &rules->sections[section]);
 }
 
@@ -348,10 +322,10 @@ void mw_scan_digest(
 	for (; lo < rules->digest_count && digest_order(&rules->digests[lo], kind, octets) == 0;
 		lo++)
 		if (rules->digests[lo].size == UINT64_MAX || rules->digests[lo].size == size)
-			bit_set(scan->hits, rules->digests[lo].rule);
+			mw_bit_set(scan->hits, rules->digests[lo].rule);
 }
 
-static void close_streams(struct mw_scan *scan, struct mw_scan_scratch *scratch)
+void mw_scan_close_streams(struct mw_scan *scan, struct mw_scan_scratch *scratch)
 {
 	const struct mw_record none = {.kind = MW_RECORD_FULL, .last = true};
 	struct feed f = {scan, scratch, &none};
@@ -360,205 +334,9 @@ static void close_streams(struct mw_scan *scan, struct mw_scan_scratch *scratch)
 	slot_end(&f, &scratch->attachment, &scan->attachment_slot);
 }
 
-/* Presence, absence and negation, once everything has been seen. */
-static void settle_specials(struct mw_scan *scan)
-{
-	const struct mw_ruleset *rules = scan->rules;
-
-	for (uint32_t i = 0; i < rules->special_count; i++) {
-		const struct mw_scan_special *special = &rules->specials[i];
-		const struct mw_scan_expr *e = &rules->exprs[special->expr];
-		bool seen = bit_test(scan->seen, special->section);
-		bool matched = bit_test(scan->hits, e->rule);
-		bool hit = matched;
-
-		if ((e->flags & MW_EXPR_EXISTS) != 0)
-			hit = seen;
-		else if (!seen)
-			hit = (e->flags & MW_EXPR_MISSING) != 0;
-		else if ((e->flags & MW_EXPR_NEGATE) != 0)
-			hit = !matched;
-		scan->hits[e->rule / 64] &= ~(1ull << e->rule % 64);
-		if (hit)
-			bit_set(scan->hits, e->rule);
-	}
-}
-
-static int64_t meta_value(const struct mw_ruleset_meta *meta, const int64_t *values)
-{
-	int64_t stack[MW_META_STACK_MAX + 1];
-	struct mw_reader r = mw_reader_of(meta->code.data, meta->code.len);
-	unsigned n = 0; /* checked at load: never empty when an operator wants something */
-
-	while (r.at < r.end) {
-		uint8_t op = mw_read_u8(&r);
-		int64_t *a, b;
-
-		switch (op) {
-		case MW_META_NUMBER:
-			stack[n++] = (int32_t)mw_read_u32(&r);
-			continue;
-		case MW_META_RULE:
-			stack[n++] = values[mw_read_u32(&r)];
-			continue;
-		case MW_META_NOT:
-			stack[n - 1] = stack[n - 1] == 0 ? 1000 : 0;
-			continue;
-		case MW_META_NEGATIVE:
-			stack[n - 1] = -stack[n - 1];
-			continue;
-		default:
-			break;
-		}
-		b = stack[--n];
-		a = &stack[n - 1];
-		switch (op) {
-		case MW_META_AND:
-			*a = *a != 0 ? b : *a;
-			break;
-		case MW_META_OR:
-			*a = *a != 0 ? *a : b;
-			break;
-		case MW_META_EQ:
-			*a = *a == b ? 1000 : 0;
-			break;
-		case MW_META_NE:
-			*a = *a != b ? 1000 : 0;
-			break;
-		case MW_META_LT:
-			*a = *a < b ? 1000 : 0;
-			break;
-		case MW_META_LE:
-			*a = *a <= b ? 1000 : 0;
-			break;
-		case MW_META_GT:
-			*a = *a > b ? 1000 : 0;
-			break;
-		case MW_META_GE:
-			*a = *a >= b ? 1000 : 0;
-			break;
-		case MW_META_ADD:
-			*a += b;
-			break;
-		case MW_META_SUB:
-			*a -= b;
-			break;
-		case MW_META_MUL:
-			*a = *a * b / 1000;
-			break;
-		case MW_META_DIV:
-			*a = b == 0 ? 0 : *a * 1000 / b;
-			break;
-		default:
-			break;
-		}
-		/* A million is far beyond any count, and its square still fits. */
-		*a = *a > META_VALUE_MAX ? META_VALUE_MAX : *a;
-		*a = *a < -META_VALUE_MAX ? -META_VALUE_MAX : *a;
-	}
-	return stack[0];
-}
-
-/* The count of each rule, metas last in their order. */
-static void fill_values(struct mw_scan *scan, struct mw_scan_scratch *s)
-{
-	const struct mw_ruleset *rules = scan->rules;
-
-	memset(s->values, 0, rules->rule_count * sizeof(s->values[0]));
-	for (uint32_t w = 0; w < words(rules->rule_count); w++)
-		for (uint64_t bits = scan->hits[w]; bits != 0; bits &= bits - 1)
-			s->values[w * 64 + (unsigned)__builtin_ctzll(bits)] = 1000;
-	for (uint32_t i = 0; rules->counter_count > 0 && i < rules->expr_count; i++) {
-		const struct mw_scan_expr *e = &rules->exprs[i];
-
-		if (e->counted && bit_test(scan->hits, e->rule) && *counter(scan, e) > 0)
-			s->values[e->rule] = *counter(scan, e) * 1000ll;
-	}
-	for (uint32_t i = 0; i < rules->meta_count; i++)
-		s->values[rules->metas[i].rule] = meta_value(&rules->metas[i], s->values);
-}
-
-void mw_scan_end(struct mw_scan *scan, struct mw_scan_scratch *scratch, int32_t threshold_milli,
-	struct mw_scan_result *out)
-{
-	const struct mw_ruleset *rules = scan->rules;
-	int64_t score = 0;
-	bool worm = false;
-
-	close_streams(scan, scratch);
-	settle_specials(scan);
-	fill_values(scan, scratch);
-	*out = (struct mw_scan_result){.hits = scratch->hits, .incomplete = scan->incomplete};
-	for (uint32_t i = 0; i < rules->rule_count; i++) {
-		const struct mw_ruleset_rule *rule = &rules->rules[i];
-		int64_t count = scratch->values[i] / 1000;
-
-		if (scratch->values[i] == 0 || (rule->flags & MW_RULE_HIDDEN) != 0)
-			continue;
-		scratch->hits[out->hit_count++] =
-			(struct mw_scan_hit){i, count < 1 ? 1 : (uint32_t)count};
-		score += rule->score_milli;
-		worm = worm || rule->klass == MW_CLASS_WORM;
-	}
-	out->score_milli = score > INT32_MAX   ? INT32_MAX
-			   : score < INT32_MIN ? INT32_MIN
-					       : (int32_t)score;
-	if (worm)
-		out->klass = MW_CLASS_WORM;
-	else if (out->hit_count > 0 && out->score_milli >= threshold_milli)
-		out->klass = MW_CLASS_SPAM;
-	else
-		out->klass = MW_CLASS_HAM;
-}
-
 void mw_scan_abandon(struct mw_scan *scan, struct mw_scan_scratch *scratch)
 {
 	mw_scan_slot_put(&scratch->full, scan->full_slot);
 	mw_scan_slot_put(&scratch->attachment, scan->attachment_slot);
 	scan->full_slot = scan->attachment_slot = MW_SLOT_NONE;
-}
-
-uint32_t mw_ruleset_wants(const struct mw_ruleset *rules)
-{
-	return rules->wants;
-}
-
-uint32_t mw_ruleset_digests(const struct mw_ruleset *rules)
-{
-	return rules->digest_kinds;
-}
-
-uint32_t mw_ruleset_rule_count(const struct mw_ruleset *rules)
-{
-	return rules->rule_count;
-}
-
-const struct mw_ruleset_rule *mw_ruleset_rule(const struct mw_ruleset *rules, uint32_t index)
-{
-	return &rules->rules[index];
-}
-
-const uint8_t *mw_ruleset_hash(const struct mw_ruleset *rules)
-{
-	return rules->content_hash;
-}
-
-size_t mw_ruleset_memory(const struct mw_ruleset *rules)
-{
-	size_t bytes = sizeof(*rules) + rules->copy_len + rules->database_bytes +
-		       rules->rule_count * sizeof(rules->rules[0]) +
-		       rules->expr_count * sizeof(rules->exprs[0]);
-
-	for (uint32_t i = 0; i < rules->automaton_count; i++)
-		bytes += mw_automaton_bytes(rules->automata[i]);
-	for (uint32_t i = 0; i < rules->expr_count; i++) {
-		size_t code = 0, jit = 0;
-
-		if (rules->exprs[i].re == NULL)
-			continue;
-		pcre2_pattern_info(rules->exprs[i].re, PCRE2_INFO_SIZE, &code);
-		pcre2_pattern_info(rules->exprs[i].re, PCRE2_INFO_JITSIZE, &jit);
-		bytes += code + jit;
-	}
-	return bytes;
 }
