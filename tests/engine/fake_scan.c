@@ -64,12 +64,13 @@ void mw_scan_record(struct mw_scan *scan, struct mw_scan_scratch *s, const struc
 {
 	fake_clock_ns += fake_record_cost_ns;
 	if (record->kind == MW_RECORD_BODY && record->data.len > 0 &&
-			memmem(record->data.data, record->data.len, FAKE_PHRASE, strlen(FAKE_PHRASE)) != NULL)
+		memmem(record->data.data, record->data.len, FAKE_PHRASE, strlen(FAKE_PHRASE)) !=
+			NULL)
 		scan->hits++;
 }
 
 void mw_scan_end(struct mw_scan *scan, struct mw_scan_scratch *s, int32_t threshold_milli,
-		struct mw_scan_result *out)
+	struct mw_scan_result *out)
 {
 	fake_open_scans--;
 	s->hit = (struct mw_scan_hit){.rule = 0, .count = scan->hits};

@@ -12,9 +12,9 @@
 struct mw_ruleset *fake_rules(void);
 struct mw_scan_scratch *fake_scratch(void);
 
-extern uint64_t fake_clock_ns;      /* what the stopwatch says */
+extern uint64_t fake_clock_ns;	     /* what the stopwatch says */
 extern uint64_t fake_record_cost_ns; /* and how far a record moves it */
-extern uint64_t fake_open_scans;    /* begun, not ended */
+extern uint64_t fake_open_scans;     /* begun, not ended */
 
 uint64_t fake_stopwatch(void *ctx);
 

@@ -20,8 +20,8 @@ static void add(struct mail_text *t, const char *text)
 static void compose(struct mail_text *t, struct net *net, uint32_t number, uint32_t size_max)
 {
 	static const char *const lines[] = {"plain words\r\n", ".\r\n", "..\r\n", ". dot first\r\n",
-		"\r\n", "two\nlines of LF\r\n", "a\rb\r\n", "From me to you\r\n", "=3D=\r\n", "\n.\n",
-		"\r.\r", "\t blank first\r\n"};
+		"\r\n", "two\nlines of LF\r\n", "a\rb\r\n", "From me to you\r\n", "=3D=\r\n",
+		"\n.\n", "\r.\r", "\t blank first\r\n"};
 	uint32_t size = net_random(net, size_max);
 	char line[120];
 
@@ -112,9 +112,11 @@ static void client_next(struct mail_pair *pair, struct net *net)
 			pair->step = STEP_QUIT;
 			break;
 		}
-		snprintf(line, sizeof(line), "MAIL FROM:<sender%u@client.example>\r\n", pair->next_message);
+		snprintf(line, sizeof(line), "MAIL FROM:<sender%u@client.example>\r\n",
+			pair->next_message);
 		say(net, NET_CLIENT, line);
-		say(net, NET_CLIENT, "RCPT TO:<one@server.example>\r\nRCPT TO:<two@server.example>\r\n");
+		say(net, NET_CLIENT,
+			"RCPT TO:<one@server.example>\r\nRCPT TO:<two@server.example>\r\n");
 		pair->replies_awaited = 3;
 		pair->step = STEP_ENVELOPE;
 		if (!pair->pipelining)
@@ -170,7 +172,8 @@ static void client_data(struct mail_pair *pair, struct net *net)
 		p->in_read += (uint32_t)len;
 		if (len < 5 || line[3] == '-')
 			continue;
-		snprintf(pair->last_reply, sizeof(pair->last_reply), "%.*s", (int)len, (const char *)line);
+		snprintf(pair->last_reply, sizeof(pair->last_reply), "%.*s", (int)len,
+			(const char *)line);
 		if (line[0] == '5' && !pair->refused) { /* as a mail server does: says goodbye */
 			snprintf(pair->refusal, sizeof(pair->refusal), "%s", pair->last_reply);
 			pair->refused = true;
@@ -214,7 +217,7 @@ static bool server_body(struct mail_pair *pair, struct net *net, struct net_peer
 		/* Unstuff: a dot behind CRLF, or at the very front, goes. */
 		for (uint32_t i = 0; i < t->len; i++) {
 			if (t->octets[i] == '.' && (i == 0 || (i >= 2 && t->octets[i - 1] == '\n' &&
-					t->octets[i - 2] == '\r')))
+								      t->octets[i - 2] == '\r')))
 				memmove(t->octets + i, t->octets + i + 1, --t->len - i);
 		}
 		stored(pair, net);

@@ -1,4 +1,5 @@
-/* The two applications of the small internet: a mail client with messages to send, a mail server. */
+/* The two applications of the small internet: a mail client with messages to send, a mail server.
+ */
 #ifndef MW_TESTS_ENGINE_MAIL_H
 #define MW_TESTS_ENGINE_MAIL_H
 

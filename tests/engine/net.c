@@ -6,8 +6,8 @@
 #include "common/base/time.h"
 
 #define RTO_FIRST_NS (200 * MW_NS_PER_MS)
-#define WINDOW       30000u
-#define POLL_NS      (MW_NS_PER_MS)
+#define WINDOW	     30000u
+#define POLL_NS	     (MW_NS_PER_MS)
 
 struct net_flying {
 	uint64_t at_ns;
@@ -62,7 +62,8 @@ void net_free(struct net *net)
 	free(net->flying);
 }
 
-static void launch(struct net *net, const uint8_t *frame, uint32_t len, uint8_t where, int way_index)
+static void launch(
+	struct net *net, const uint8_t *frame, uint32_t len, uint8_t where, int way_index)
 {
 	const struct net_way *way = &net->way[way_index];
 	int copies = 1 + (net_random(net, 100) < way->repeat_percent);
@@ -75,7 +76,7 @@ static void launch(struct net *net, const uint8_t *frame, uint32_t len, uint8_t 
 		assert(len <= sizeof(f->frame));
 		f = &net->flying[net->flying_count++];
 		f->at_ns = net->now_ns + 100 * MW_NS_PER_US +
-				(uint64_t)net_random(net, way->delay_max_ms * 1000 + 1) * MW_NS_PER_US;
+			   (uint64_t)net_random(net, way->delay_max_ms * 1000 + 1) * MW_NS_PER_US;
 		f->where = where;
 		f->len = len;
 		memcpy(f->frame, frame, len);
@@ -93,8 +94,8 @@ void net_transmit(void *ctx, enum mw_port port, const uint8_t *frame, uint32_t l
 		launch(net, frame, len, 0, 0);
 }
 
-static void send_segment(struct net *net, struct net_peer *p, uint32_t offset, uint32_t len,
-		uint8_t flags)
+static void send_segment(
+	struct net *net, struct net_peer *p, uint32_t offset, uint32_t len, uint8_t flags)
 {
 	struct net_peer *other = &net->peer[!p->end];
 	struct mw_segment s = {
@@ -118,8 +119,9 @@ static void send_segment(struct net *net, struct net_peer *p, uint32_t offset, u
 	s.seq = (flags & MW_TCP_SYN) != 0 ? p->isn : p->isn + 1 + offset;
 	s.ack = p->peer_isn + 1 + p->in_len + (p->fin_received ? 1 : 0);
 	size = mw_segment_write(&s, mw_span_of(p->out + offset, len), frame, sizeof(frame));
-	launch(net, frame, size, net->no_lane ? (p->end == NET_CLIENT ? 3 : 0)
-			: (p->end == NET_CLIENT ? 1 : 2), p->end == NET_CLIENT ? 0 : 1);
+	launch(net, frame, size,
+		net->no_lane ? (p->end == NET_CLIENT ? 3 : 0) : (p->end == NET_CLIENT ? 1 : 2),
+		p->end == NET_CLIENT ? 0 : 1);
 }
 
 /* Sends from `from` on what the window allows; each time cut elsewhere. */
@@ -134,7 +136,8 @@ static void pump(struct net *net, struct net_peer *p, uint32_t from)
 
 		if (len > limit - from)
 			len = limit - from;
-		send_segment(net, p, from, len, MW_TCP_ACK | MW_TCP_PSH |
+		send_segment(net, p, from, len,
+			MW_TCP_ACK | MW_TCP_PSH |
 				(p->fin_wanted && from + len == p->out_len ? MW_TCP_FIN : 0));
 		from += len;
 	}
@@ -290,7 +293,8 @@ static void repeat(struct net *net, struct net_peer *p)
 	p->rto_ns = p->rto_ns * 2 > 3 * MW_NS_PER_S ? 3 * MW_NS_PER_S : p->rto_ns * 2;
 	p->repeat_ns = net->now_ns + p->rto_ns;
 	if (!p->open)
-		send_segment(net, p, 0, 0, p->end == NET_CLIENT ? MW_TCP_SYN : MW_TCP_SYN | MW_TCP_ACK);
+		send_segment(
+			net, p, 0, 0, p->end == NET_CLIENT ? MW_TCP_SYN : MW_TCP_SYN | MW_TCP_ACK);
 	else
 		pump(net, p, p->una);
 }

@@ -1,7 +1,7 @@
 /*
  * A small internet on virtual time: a mail client and a mail server, each with a plain TCP, and the
- * lane between them; each of the four ways loses, delays (and so reorders) and repeats packets as the
- * seed says. Nothing here reads a clock.
+ * lane between them; each of the four ways loses, delays (and so reorders) and repeats packets as
+ * the seed says. Nothing here reads a clock.
  */
 #ifndef MW_TESTS_ENGINE_NET_H
 #define MW_TESTS_ENGINE_NET_H
@@ -23,15 +23,15 @@ struct net_peer {
 	struct mw_ip ip;
 	uint16_t port;
 	uint32_t isn;
-	bool open, refused;   /* handshake done; RST received */
-	uint8_t *out;         /* octets the application has written */
+	bool open, refused; /* handshake done; RST received */
+	uint8_t *out;	    /* octets the application has written */
 	uint32_t out_len;
-	uint32_t una, nxt;    /* offsets into out */
+	uint32_t una, nxt; /* offsets into out */
 	bool fin_wanted, fin_acked;
-	uint8_t *in;          /* octets received, by offset */
+	uint8_t *in; /* octets received, by offset */
 	bool *in_have;
-	uint32_t in_len;      /* in order */
-	uint32_t in_read;     /* read by the application */
+	uint32_t in_len;  /* in order */
+	uint32_t in_read; /* read by the application */
 	uint32_t peer_isn;
 	bool peer_known, fin_received;
 	uint32_t fin_offset;

@@ -58,20 +58,28 @@ static void on_ham(void *ctx, uint32_t customer, uint32_t ham, uint64_t now_ns)
 void rig_verdict(struct rig *rig, enum mw_verdict verdict, const char *reply)
 {
 	static struct mw_policy_settings settings;
-	struct mw_customer_record customer = {.index = 0, .id = "K1", .inspection = MW_INSPECTION_CONTENT,
+	struct mw_customer_record customer = {.index = 0,
+		.id = "K1",
+		.inspection = MW_INSPECTION_CONTENT,
 		.spam_threshold_milli = 2000};
 	struct mw_line_record line = {.customer_index = 0};
-	struct mw_snapshot_input in = {.settings = &settings, .customers = &customer, .customer_count = 1,
-		.lines = &line, .line_count = 1, .verdicts = &verdict_record, .verdict_count = 1,
+	struct mw_snapshot_input in = {.settings = &settings,
+		.customers = &customer,
+		.customer_count = 1,
+		.lines = &line,
+		.line_count = 1,
+		.verdicts = &verdict_record,
+		.verdict_count = 1,
 		.generation = 2};
 	const struct mw_snapshot *snapshot;
 	size_t size;
 
 	mw_policy_settings_default(&settings);
 	assert_int_equal(mw_prefix_parse("192.0.2.0/24", &line.key.prefix), 0);
-	verdict_record = (struct mw_verdict_record){.customer_index = 0, .verdict = verdict,
-		.generation = 2};
-	snprintf(verdict_record.reply, sizeof(verdict_record.reply), "%s", reply != NULL ? reply : "");
+	verdict_record = (struct mw_verdict_record){
+		.customer_index = 0, .verdict = verdict, .generation = 2};
+	snprintf(verdict_record.reply, sizeof(verdict_record.reply), "%s",
+		reply != NULL ? reply : "");
 	size = (mw_snapshot_bytes(&in) + 63) & ~(size_t)63;
 	free(rig->snapshot_memory);
 	rig->snapshot_memory = aligned_alloc(64, size);
@@ -81,8 +89,11 @@ void rig_verdict(struct rig *rig, enum mw_verdict verdict, const char *reply)
 
 void rig_open(struct rig *rig, const struct rig_options *options)
 {
-	struct mw_lane_sink sink = {.ctx = rig, .transmit = on_transmit, .message = on_message,
-		.session = on_session, .ham = on_ham};
+	struct mw_lane_sink sink = {.ctx = rig,
+		.transmit = on_transmit,
+		.message = on_message,
+		.session = on_session,
+		.ham = on_ham};
 	size_t size;
 
 	memset(rig, 0, sizeof(*rig));

@@ -1,8 +1,8 @@
 /*
- * The whole lane between a mail client and a mail server, under loss, reordering and repetition on both
- * sides, every segment cut anew at each sending: what the server stores is what was sent and what the
- * lane reported; no end of a message reaches the server before the message was judged; every packet
- * that came in went out or has a named reason; at the end all memory is back.
+ * The whole lane between a mail client and a mail server, under loss, reordering and repetition on
+ * both sides, every segment cut anew at each sending: what the server stores is what was sent and
+ * what the lane reported; no end of a message reaches the server before the message was judged;
+ * every packet that came in went out or has a named reason; at the end all memory is back.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -47,7 +47,7 @@ static void on_stored(void *ctx, struct mail_pair *pair)
 
 	if (judged(rig) < pair->stored_count)
 		fail_msg("seed %llu: message %u was stored before it was judged",
-				(unsigned long long)seed_now, pair->stored_count);
+			(unsigned long long)seed_now, pair->stored_count);
 }
 
 static void check_messages(const struct rig *rig, const struct mail_pair *pair)
@@ -86,7 +86,8 @@ static void check_packets(const struct rig *rig, const struct net *net)
 		if (mw_reason_group((enum mw_reason)i) == MW_GROUP_PACKET)
 			named += c->reason[i];
 	/* Packets of the lane's own are counted by what they are: released ends, resets. */
-	assert_int_equal(named, net->in + c->reason[MW_REASON_RELEASED] + c->reason[MW_REASON_RESET_SENT]);
+	assert_int_equal(
+		named, net->in + c->reason[MW_REASON_RELEASED] + c->reason[MW_REASON_RESET_SENT]);
 	assert_int_equal(c->reason[MW_REASON_NONE], 0);
 }
 
@@ -97,21 +98,22 @@ static void stalled(const struct rig *rig, const struct net *net, const struct m
 	for (int i = 0; i < MW_REASON_COUNT; i++)
 		if (mw_lane_counters(rig->lane)->reason[i] > 0)
 			print_message("%s %llu\n", mw_reason_name((enum mw_reason)i),
-					(unsigned long long)mw_lane_counters(rig->lane)->reason[i]);
+				(unsigned long long)mw_lane_counters(rig->lane)->reason[i]);
 	print_message("client sent %u of %u, has %u; server sent %u of %u, has %u\n", client->una,
-			client->out_len, client->in_len, server->una, server->out_len, server->in_len);
-	fail_msg("seed %llu: the conversation stalled (%u of %u stored)", (unsigned long long)seed_now,
-			pair->stored_count, pair->to_send);
+		client->out_len, client->in_len, server->una, server->out_len, server->in_len);
+	fail_msg("seed %llu: the conversation stalled (%u of %u stored)",
+		(unsigned long long)seed_now, pair->stored_count, pair->to_send);
 }
 
-static void one_run(uint64_t seed, uint32_t loss, uint32_t repeat, uint32_t delay, uint32_t size_max,
-		uint32_t budget_ns, uint64_t record_cost_ns)
+static void one_run(uint64_t seed, uint32_t loss, uint32_t repeat, uint32_t delay,
+	uint32_t size_max, uint32_t budget_ns, uint64_t record_cost_ns)
 {
 	static struct mail_pair pair;
 	struct rig rig;
 	struct net net;
 	struct rig_options options = {.scan_budget_ns = budget_ns};
-	struct net_way way = {.loss_percent = loss, .repeat_percent = repeat, .delay_max_ms = delay};
+	struct net_way way = {
+		.loss_percent = loss, .repeat_percent = repeat, .delay_max_ms = delay};
 
 	seed_now = seed;
 	fake_open_scans = 0;
@@ -195,7 +197,8 @@ static void a_capture_says_the_same(void **state)
 		rig_open(&capture, &passive_options);
 		passive = &capture;
 		net_init(&net, seed + 40000, live.lane);
-		net.way[0] = (struct net_way){.loss_percent = 3, .repeat_percent = 3, .delay_max_ms = 10};
+		net.way[0] = (struct net_way){
+			.loss_percent = 3, .repeat_percent = 3, .delay_max_ms = 10};
 		net.way[1] = net.way[0];
 		net.on_packet = feed_passive;
 		live.net = &net;
@@ -217,7 +220,8 @@ static void a_capture_says_the_same(void **state)
 	}
 }
 
-/* A verdict that is too long in coming: the hold ends by its own timer, on a line otherwise silent. */
+/* A verdict that is too long in coming: the hold ends by its own timer, on a line otherwise silent.
+ */
 static void a_hold_ends_by_time(void **state)
 {
 	static struct mail_pair pair;
@@ -240,7 +244,8 @@ static void a_hold_ends_by_time(void **state)
 	assert_int_equal(pair.stored_count, 1);
 	mw_lane_finish(rig.lane, net.now_ns);
 	assert_int_equal(mw_lane_counters(rig.lane)->reason[MW_REASON_SCAN_TIMEOUT], 1);
-	assert_in_range(mw_lane_counters(rig.lane)->held_ns_max, 30 * MW_NS_PER_MS, 60 * MW_NS_PER_MS);
+	assert_in_range(
+		mw_lane_counters(rig.lane)->held_ns_max, 30 * MW_NS_PER_MS, 60 * MW_NS_PER_MS);
 	rig_assert_empty(&rig);
 	net_free(&net);
 	rig_close(&rig);
@@ -262,7 +267,7 @@ static void tls_on_data(void *ctx, struct net *net, enum net_end end)
 		"STARTTLS\r\n", "220 go on\r\n"};
 
 	if (tls->step < 5 && (tls->step % 2 == 0) == (end == NET_SERVER) &&
-			(tls->step == 0 || (p->in_len > p->in_read && p->in[p->in_len - 1] == '\n'))) {
+		(tls->step == 0 || (p->in_len > p->in_read && p->in[p->in_len - 1] == '\n'))) {
 		p->in_read = p->in_len;
 		net_write(net, end, says[tls->step], strlen(says[tls->step]));
 		tls->step++;
@@ -291,7 +296,8 @@ static void tls_passes_unread(void **state)
 		memset(&tls, 0, sizeof(tls));
 		rig_open(&rig, &options);
 		net_init(&net, seed + 70000, rig.lane);
-		net.way[0] = (struct net_way){.loss_percent = 4, .repeat_percent = 4, .delay_max_ms = 10};
+		net.way[0] = (struct net_way){
+			.loss_percent = 4, .repeat_percent = 4, .delay_max_ms = 10};
 		net.way[1] = net.way[0];
 		rig.net = &net;
 		for (uint32_t i = 0; i < TLS_OCTETS; i++)
@@ -302,10 +308,12 @@ static void tls_passes_unread(void **state)
 		net_connect(&net);
 		assert_true(net_run(&net, net.now_ns + 600 * MW_NS_PER_S));
 		mw_lane_finish(rig.lane, net.now_ns);
-		assert_memory_equal(net.peer[NET_SERVER].in + net.peer[NET_SERVER].in_len - TLS_OCTETS,
-				tls.octets, TLS_OCTETS);
-		assert_memory_equal(net.peer[NET_CLIENT].in + net.peer[NET_CLIENT].in_len - TLS_OCTETS,
-				tls.octets, TLS_OCTETS);
+		assert_memory_equal(
+			net.peer[NET_SERVER].in + net.peer[NET_SERVER].in_len - TLS_OCTETS,
+			tls.octets, TLS_OCTETS);
+		assert_memory_equal(
+			net.peer[NET_CLIENT].in + net.peer[NET_CLIENT].in_len - TLS_OCTETS,
+			tls.octets, TLS_OCTETS);
 		assert_int_equal(rig.session.starttls, MW_SMTP_STARTTLS_USED);
 		assert_true(rig.session.metadata);
 		assert_int_equal(rig.session.reason, MW_REASON_STARTTLS);
@@ -331,7 +339,8 @@ static void the_responder_refuses(void **state)
 		seed_now = seed;
 		rig_open(&rig, &options);
 		net_init(&net, seed + 50000, rig.lane);
-		net.way[0] = (struct net_way){.loss_percent = seed % 3 == 0 ? 8 : 0, .delay_max_ms = 5};
+		net.way[0] =
+			(struct net_way){.loss_percent = seed % 3 == 0 ? 8 : 0, .delay_max_ms = 5};
 		rig.net = &net;
 		mail_init(&pair, &net, 1, 100);
 		pair.pipelining = false;
@@ -403,7 +412,8 @@ static void an_open_connection_is_cut(void **state)
 	}
 }
 
-/* Everything that is not SMTP of the inside's clients passes bit for bit, whatever its octets are. */
+/* Everything that is not SMTP of the inside's clients passes bit for bit, whatever its octets are.
+ */
 static void the_rest_passes_bit_for_bit(void **state)
 {
 	struct rig rig;
@@ -415,7 +425,9 @@ static void the_rest_passes_bit_for_bit(void **state)
 	for (int round = 0; round < 100000; round++) {
 		uint8_t frame[300], before[300];
 		uint32_t len = net_random(&net, sizeof(frame));
-		struct mw_packet packet = {.data = frame, .len = len, .wire_len = len,
+		struct mw_packet packet = {.data = frame,
+			.len = len,
+			.wire_len = len,
 			.port_in = (uint8_t)net_random(&net, 2)};
 		struct mw_frame f;
 
@@ -438,15 +450,15 @@ static void the_rest_passes_bit_for_bit(void **state)
 		memcpy(before, frame, len);
 		mw_lane_packet(rig.lane, net.now_ns, &packet);
 		if (mw_frame_parse(before, len, len, &f) == MW_FRAME_TCP &&
-				(f.dport == 25 || f.sport == 25) && !packet.forward) {
+			(f.dport == 25 || f.sport == 25) && !packet.forward) {
 			assert_int_not_equal(packet.reason, MW_REASON_NONE);
 			continue; /* decided by the checksum, or for a customer */
 		}
 		assert_true(packet.forward);
 		assert_int_equal(packet.len, len);
 		assert_memory_equal(frame, before, len);
-		assert_int_equal(packet.port_out, packet.port_in == MW_PORT_INSIDE ? MW_PORT_OUTSIDE
-				: MW_PORT_INSIDE);
+		assert_int_equal(packet.port_out,
+			packet.port_in == MW_PORT_INSIDE ? MW_PORT_OUTSIDE : MW_PORT_INSIDE);
 	}
 	net_free(&net);
 	rig_close(&rig);
@@ -461,8 +473,12 @@ static void owner_is_symmetric(void **state)
 	mw_port_set_add(&ports, 25);
 	net_init(&net, 5, NULL);
 	for (uint32_t i = 0; i < 3000; i++) {
-		struct mw_segment s = {.ttl = 64, .sport = (uint16_t)(1024 + i), .dport = 25, .l2_len = 14,
-			.v6 = i % 2 != 0, .flags = MW_TCP_ACK};
+		struct mw_segment s = {.ttl = 64,
+			.sport = (uint16_t)(1024 + i),
+			.dport = 25,
+			.l2_len = 14,
+			.v6 = i % 2 != 0,
+			.flags = MW_TCP_ACK};
 		struct mw_segment back;
 		uint8_t out[200];
 		uint32_t len;
