@@ -27,6 +27,7 @@
 #define MW_MESSAGE_PREAMBLE_MAX	    16384 /* of a multipart without parts, kept in case it is text */
 #define MW_MESSAGE_ENTITY_TEXT	    4096
 #define MW_MESSAGE_CHUNK	    1008
+#define MW_MESSAGE_UU_PIECE	    4096 /* decoded at a time of a uuencoded file within text */
 
 /* One for a lane: valid during one call only, but for `lane`, which is configuration. */
 struct mw_message_scratch {
@@ -40,6 +41,7 @@ struct mw_message_scratch {
 	uint8_t piece[MW_MESSAGE_PIECE];
 	uint8_t inner_piece[MW_MESSAGE_PIECE]; /* while `piece` is in use below it */
 	uint8_t lines[MW_MESSAGE_PIECE];
+	uint8_t uu_piece[MW_MESSAGE_UU_PIECE];
 };
 
 /* A field of the top header, as it stands, in the arena. */
@@ -100,7 +102,7 @@ struct mw_message {
 	struct mw_message_part part;	/* the open leaf; copied into the list when it is kept */
 	struct mw_message_part *listed; /* the open leaf's place in the list, NULL: not listed */
 	uint32_t part_number;
-	bool part_text, part_rawbody, part_attachment, part_tentative;
+	bool part_text, part_rawbody, part_attachment, part_tentative, uu_open;
 	struct mw_message_chunk *preamble, *preamble_last;
 	uint32_t preamble_len;
 	struct mw_message_url *url_last;
@@ -116,6 +118,7 @@ struct mw_message {
 	uint8_t inner_sniff[MW_MESSAGE_SNIFF];
 	uint8_t inner_path[MW_MIME_PATH_MAX];
 	struct mw_decode decode;
+	struct mw_decode uu; /* looks for uuencoded files in a text part */
 	struct mw_content_key key;
 	SHA256_CTX sha, part_sha;
 	struct mw_mime_sink mime_sink;

@@ -37,10 +37,12 @@ enum mw_record_kind {
 	/* The stored octets, LF line ends, in pieces as they come. stream 0; `last` closes it. */
 	MW_RECORD_FULL,
 	/* Decoded octets of a leaf part that is not text, in pieces. stream: the part; `last`
-	   closes it. */
+	   closes it. With MW_RECORD_STREAM_INNER: a uuencoded file that stands in a text part. */
 	MW_RECORD_ATTACHMENT,
 	MW_RECORD_KINDS
 };
+
+#define MW_RECORD_STREAM_INNER 0x80000000u
 
 struct mw_record {
 	enum mw_record_kind kind;

@@ -1,12 +1,12 @@
 /*
  * uuencode (POSIX.1-2017, uuencode) as a transfer encoding, in a stream: everything before the line
- * "begin MODE NAME" is skipped, the line "end" ends the data (`ended`). A line shorter than its
- * count promises is filled with zeros: mail software eats blanks at line ends, and a blank is a
- * zero here.
+ * "begin MODE NAME" (MODE in octal digits) is skipped, the line "end" ends the data (`ended`). A
+ * line shorter than its count promises is filled with zeros: mail software eats blanks at line
+ * ends, and a blank is a zero here.
  */
 #include "dataplane/proto/decode.h"
 
-enum { SEARCH, SKIP_LINE, BEGIN_LINE, COUNT, DATA, REST_OF_LINE, END_LINE };
+enum { SEARCH, SKIP_LINE, MODE, BEGIN_LINE, COUNT, DATA, REST_OF_LINE, END_LINE };
 
 static const char begin[] = "begin ";
 
@@ -35,11 +35,20 @@ size_t mw_decode_uu(struct mw_decode *d, struct mw_span in, size_t *used, uint8_
 				at++;
 				if (begin[++d->count] == '\0') {
 					d->count = 0;
-					d->state = BEGIN_LINE;
+					d->state = MODE;
 				}
 			} else {
 				d->count = 0;
 				d->state = SKIP_LINE;
+			}
+			break;
+		case MODE: /* octal digits and a blank: many a sentence begins with "begin" */
+			if (c >= '0' && c <= '7' && d->count < 5) {
+				at++;
+				d->count++;
+			} else {
+				d->state = c == ' ' && d->count >= 3 ? BEGIN_LINE : SKIP_LINE;
+				d->count = 0;
 			}
 			break;
 		case SKIP_LINE:

@@ -25,7 +25,7 @@ struct mw_scan *mw_scan_begin(void *memory, const struct mw_ruleset *rules)
 
 	memset(memory, 0, mw_scan_bytes(rules));
 	scan->rules = rules;
-	scan->full_slot = scan->attachment_slot = MW_SLOT_NONE;
+	scan->full_slot = scan->attachment_slot = scan->inner_slot = MW_SLOT_NONE;
 	scan->hits = (uint64_t *)(scan + 1);
 	scan->seen = scan->hits + mw_words(rules->rule_count);
 	scan->counts = (uint16_t *)(scan->seen + mw_words(rules->section_count));
@@ -226,20 +226,23 @@ static void scan_stream(struct feed *f)
 	struct mw_scan_scratch *s = f->scratch;
 	bool full = f->record->kind == MW_RECORD_FULL;
 	struct mw_scan_pool *pool = full ? &s->full : &s->attachment;
-	uint32_t *index = full ? &scan->full_slot : &scan->attachment_slot;
+	bool inner = !full && (f->record->stream & MW_RECORD_STREAM_INNER) != 0;
+	uint32_t *index = full	  ? &scan->full_slot
+			  : inner ? &scan->inner_slot
+				  : &scan->attachment_slot;
 	struct mw_span rest = f->record->data;
 
 	if (pool->slots == NULL)
 		return;
 	/* Parts come one after the other: another number ends the one before. */
-	if (!full && scan->attachment_stream != f->record->stream)
+	if (!full && !inner && scan->attachment_stream != f->record->stream)
 		slot_end(f, pool, index);
 	if (*index == MW_SLOT_NONE && !(full && scan->full_refused)) {
 		*index = mw_scan_slot_get(pool);
 		if (*index == MW_SLOT_NONE)
 			s->counters.streams_refused++;
 	}
-	if (!full)
+	if (!full && !inner)
 		scan->attachment_stream = f->record->stream;
 	if (*index == MW_SLOT_NONE) {
 		/* A text begun in the middle would say no wrongly: none of it is scanned. */
@@ -332,11 +335,13 @@ void mw_scan_close_streams(struct mw_scan *scan, struct mw_scan_scratch *scratch
 
 	slot_end(&f, &scratch->full, &scan->full_slot);
 	slot_end(&f, &scratch->attachment, &scan->attachment_slot);
+	slot_end(&f, &scratch->attachment, &scan->inner_slot);
 }
 
 void mw_scan_abandon(struct mw_scan *scan, struct mw_scan_scratch *scratch)
 {
 	mw_scan_slot_put(&scratch->full, scan->full_slot);
 	mw_scan_slot_put(&scratch->attachment, scan->attachment_slot);
-	scan->full_slot = scan->attachment_slot = MW_SLOT_NONE;
+	mw_scan_slot_put(&scratch->attachment, scan->inner_slot);
+	scan->full_slot = scan->attachment_slot = scan->inner_slot = MW_SLOT_NONE;
 }

@@ -6,7 +6,7 @@
 
 struct mw_scan {
 	const struct mw_ruleset *rules;
-	uint32_t full_slot, attachment_slot;
+	uint32_t full_slot, attachment_slot, inner_slot;
 	uint32_t attachment_stream; /* the part whose octets are in the slot */
 	bool full_refused, incomplete;
 	uint64_t *hits;	  /* a bit a rule: some expression of it matched */
