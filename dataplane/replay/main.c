@@ -13,6 +13,7 @@
 
 #include "common/base/time.h"
 #include "dataplane/engine/lane.h"
+#include "dataplane/proto/fragment.h"
 #include "dataplane/replay/capture.h"
 #include "dataplane/replay/output.h"
 #include "dataplane/replay/policy.h"
@@ -22,6 +23,7 @@
 
 #define MESSAGES   4096
 #define POLL_EVERY 64
+#define DATAGRAMS  256 /* put together from fragments at a time */
 
 struct replay {
 	const char *capture_path;
@@ -31,6 +33,7 @@ struct replay {
 	struct mw_port_set ports;
 	struct mw_lane_config config;
 	struct mw_lane *lane;
+	struct mw_fragments *fragments;
 	struct mw_ruleset *rules;
 	struct mw_scan_scratch *scratch;
 	struct mw_replay_policy policy;
@@ -212,10 +215,12 @@ static int make_lane(struct replay *r, char *error, size_t size)
 	/* Touched only as it fills: a small capture takes little of it. */
 	memory = mmap(NULL, mw_lane_bytes(&r->config), PROT_READ | PROT_WRITE,
 		MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-	if (memory == MAP_FAILED) {
+	r->fragments = calloc(1, mw_fragments_bytes(DATAGRAMS));
+	if (memory == MAP_FAILED || r->fragments == NULL) {
 		snprintf(error, size, "no memory for the lane: %s", strerror(errno));
 		return -1;
 	}
+	r->fragments = mw_fragments_init(r->fragments, DATAGRAMS);
 	r->lane = mw_lane_init(memory, &r->config, &sink);
 	if (r->policy.snapshot != NULL)
 		mw_lane_set_snapshot(r->lane, r->policy.snapshot);
@@ -231,6 +236,7 @@ static int run(struct replay *r, struct mw_capture *capture, char *error, size_t
 {
 	struct mw_capture_frame frame;
 	uint64_t now = 0;
+	uint32_t whole;
 	int rc;
 
 	while ((rc = mw_capture_next(capture, &frame, error, size)) == 1) {
@@ -243,6 +249,9 @@ static int run(struct replay *r, struct mw_capture *capture, char *error, size_t
 
 		if (frame.time_ns > now) /* captures may step back; a lane's time does not */
 			now = frame.time_ns;
+		whole = mw_fragments_add(r->fragments, now, frame.data, frame.len, &packet.data);
+		if (whole > 0) /* the last fragment stands for all of them */
+			packet.len = packet.wire_len = whole;
 		mw_lane_packet(r->lane, now, &packet);
 		r->packets++;
 		r->bytes += frame.captured;
