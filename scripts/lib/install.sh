@@ -21,11 +21,13 @@ installed() {
 	[[ $(dpkg-query -W -f='${db:Status-Status}' "$1" 2>/dev/null) == installed ]]
 }
 
+# dpkg is asked once for all: scripts/run --pcap comes by here each time.
 missing_packages() {
-	local name
+	local name there
 
+	there=$(dpkg-query -W -f='${Package}=${db:Status-Status}\n' "$@" 2>/dev/null) || true
 	for name in "$@"; do
-		installed "$name" || printf '%s\n' "$name"
+		grep -qxF "$name=installed" <<<"$there" || printf '%s\n' "$name"
 	done
 }
 

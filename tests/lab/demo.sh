@@ -232,6 +232,11 @@ story_books() {
 	[[ -z ${LAB_METRICS:-} ]] || cp "$LAB_DIR/metrics" "$LAB_METRICS"
 }
 
+story_ends() {
+	planes_end || failed 'both processes end with status 0 when they are told to' "status $?"
+	printf '   ok: both processes have ended as they were told\n'
+}
+
 main() {
 	if ! is_root; then
 		say "scripts/run: the demonstration needs root for its network namespaces: sudo scripts/run" \
@@ -245,7 +250,7 @@ main() {
 			"the demonstration needs a kernel with both and the right to use them"
 		exit "$MW_CANNOT"
 	fi
-	[[ $LAB_BUILD == debug ]] || build "$LAB_BUILD"
+	build "$LAB_BUILD"
 	SECONDS=0
 	lab_begin
 	story_begins
@@ -256,6 +261,7 @@ main() {
 	story_refused
 	story_freed
 	story_books
+	story_ends
 	printf '\nAll of it was seen to happen, in %d seconds.\n' "$SECONDS"
 }
 

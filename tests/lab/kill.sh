@@ -192,9 +192,10 @@ disabled_mails() {
 main() {
 	is_root || { say "$MW_PROGRAM needs root for its network namespaces"; exit "$MW_CANNOT"; }
 	net_possible || { say "$MW_PROGRAM: network namespaces cannot be made on this machine"; exit "$MW_CANNOT"; }
-	[[ $LAB_BUILD == debug ]] || build "$LAB_BUILD"
+	build "$LAB_BUILD"
 	SECONDS=0
 	printf '%s kills, seed %s\n' "$kills" "$seed"
+	LAB_HINT="the same again: tests/lab/kill.sh $kills $seed"
 	lab_begin
 	prepare
 	note 'both planes run; the killing begins'

@@ -113,6 +113,20 @@ planes_stop() {
 	PLANE_PIDS=()
 }
 
+# Told to end, both must do so by themselves and without a complaint.
+planes_end() {
+	local pid status bad=0
+
+	for pid in "${PLANE_PIDS[@]}"; do
+		status=0
+		kill -TERM "$pid"
+		wait "$pid" || status=$?
+		[[ $status -eq 0 ]] || bad=$status
+	done
+	PLANE_PIDS=()
+	return "$bad"
+}
+
 weirctl() {
 	"$LAB_DIR/bin/weirctl" --socket "$LAB_DIR/state/control.sock" --as anna "$@"
 }

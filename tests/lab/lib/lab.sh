@@ -4,6 +4,7 @@
 LAB_DIR=''
 LAB_BUILD=${LAB_BUILD:-release}
 LAB_PIDS=()
+LAB_HINT=''
 
 lab_clean() {
 	local status=$? pid
@@ -23,6 +24,7 @@ lab_clean() {
 			rm -rf "$LAB_DIR"
 		fi
 	fi
+	[[ $status -eq 0 || -z $LAB_HINT ]] || say "$LAB_HINT"
 	exit "$status"
 }
 
