@@ -114,7 +114,7 @@ story_spam() {
 	[[ $ticket =~ ^MW-[0-9]{4}-[0-9]{6}$ ]] || failed 'a ticket number like MW-2026-000001' "$ticket"
 	same 'it is the only one' 1 "$(ask length ticket list)"
 	same 'and concerns Gadget Outlet' K-1066 "$(ask .customer ticket show "$ticket")"
-	same 'for the time being mail still flows: nobody was told yet' pass "$(ask .verdict ticket show "$ticket")"
+	same 'for the time being his mail still flows: nobody has spoken with him yet' pass "$(ask .verdict ticket show "$ticket")"
 }
 
 task_of() { # KIND
@@ -154,10 +154,11 @@ story_calls() {
 	seen 'the final mail carries the formal warning' 20 eval \
 		'[[ $(mail_count relay "^Delivered-To: ida@outlet.example" "FORMAL WARNING") -ge 2 ]]'
 	printf '   the calls as the ticket has them, in order:\n'
-	weirctl --json ticket show "$ticket" |
-		jq -r '.contacts[] | select(.outcome) | "\(.called) \(.position). \(.name): \(.outcome)"' | sort | show
-	same 'first Ida, then Jon' 'no-answer voicemail' "$(ask \
-		'[.contacts[] | select(.role == "contact")] | sort_by(.called) | map(.outcome) | join(" ")' ticket show "$ticket")"
+	weirctl --json ticket show "$ticket" | jq -r '.history[] | select(.text | test("call-(started|outcome)")) |
+		"\(.time | strftime("%H:%M:%S")) \(.by): \(.text)"' | cut -c 1-110 | show
+	same 'first Ida was called, then Jon' '1:no-answer 2:voicemail' "$(ask '[.history[].text |
+		capture("call-outcome (?<how>[a-z-]+) contact (?<who>[0-9]+)") | "\(.who):\(.how)"] | join(" ")' \
+		ticket show "$ticket")"
 }
 
 story_deadline() {
