@@ -57,6 +57,8 @@ static const char usage[] =
 static int ports_parse(struct mw_port_set *set, const char *text)
 {
 	memset(set, 0, sizeof(*set));
+	if (*text == 0)
+		return -EINVAL;
 	while (*text != 0) {
 		char *end;
 		unsigned long port = strtoul(text, &end, 10);

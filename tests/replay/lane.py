@@ -16,8 +16,12 @@ class Result:
 		self.summary = next((l for l in self.lines if l["type"] == "summary"), None)
 
 
-def run(program, path, *options, timeout=120):
-	done = subprocess.run([program, *options, path], capture_output=True, timeout=timeout)
+def run(program, path, *options):
+	return call(program, *options, path)
+
+
+def call(program, *words, timeout=120):
+	done = subprocess.run([program, *words], capture_output=True, timeout=timeout)
 	return Result(done.returncode, done.stdout, done.stderr.decode("utf-8", "replace"))
 
 
