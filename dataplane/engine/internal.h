@@ -2,6 +2,7 @@
  * The lane's own state: for the files of this folder only.
  *
  *   lane.c      memory, dispatch of packets, the tick
+ *   arrival.c   when octets of a capture came
  *   stream.c    the client's direction of a connection: what is kept, parsed, cut, sent on
  *   reply.c     the server's direction
  *   content.c   what the SMTP parser tells: envelopes, messages, loss of inspection
@@ -69,6 +70,7 @@ struct mw_half {
 	bool seen;	 /* a packet of this direction was seen */
 	bool fin;	 /* its FIN was seen, at fin_seq */
 	bool fin_sent;
+	bool fin_acked; /* by its receiver */
 	bool ack_seen;
 	uint8_t holes;
 	struct mw_hole hole[MW_HOLES_MAX]; /* not inspected: octets that have not come yet */
@@ -178,6 +180,14 @@ struct mw_transfer {
 /* struct mw_message follows the transfer in its block. */
 #define MW_TRANSFER_HEADER ((sizeof(struct mw_transfer) + 63) & ~(size_t)63)
 
+#define MW_ARRIVALS 16
+
+/* Octets of the client that came in one packet of a capture, or in a few. */
+struct mw_arrival {
+	uint64_t time_ns;
+	uint32_t start, end;
+};
+
 struct mw_content {
 	struct mw_smtp smtp;
 	struct mw_segment
@@ -185,6 +195,9 @@ struct mw_content {
 	struct mw_transfer *transfers; /* oldest first; the one being received is the last */
 	struct mw_transfer *receiving;
 	bool has_template;
+	uint32_t arrival_count; /* captures only */
+	uint64_t read_ns;	/* of the packet with the last octet that was read */
+	struct mw_arrival arrivals[MW_ARRIVALS];
 };
 
 struct mw_rules_slot {
@@ -228,6 +241,13 @@ void mw_stream_pump(struct mw_lane *lane, struct mw_flow *flow);
 void mw_stream_patience(struct mw_flow *flow);
 /* Captures: no more of this connection will come; what is missing is given up, the rest parsed. */
 void mw_stream_finish(struct mw_lane *lane, struct mw_flow *flow);
+
+/* --- arrival.c --- */
+void mw_arrival_note(struct mw_content *content, uint32_t seq, uint32_t len, uint64_t now_ns);
+/* As much of a run of kept octets, which begins at `seq`, as came together; tells the parser when.
+ */
+struct mw_span mw_arrival_run(
+	struct mw_content *content, uint32_t seq, struct mw_span run, uint64_t now_ns);
 
 /* --- reply.c --- */
 void mw_reply_server(struct mw_lane *lane, struct mw_flow *flow, struct mw_packet *packet,

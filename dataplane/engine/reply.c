@@ -106,8 +106,10 @@ static bool note_ack(struct mw_lane *lane, struct mw_flow *flow, const struct mw
 		mw_reassembly_start(&client->kept, ack);
 		return true;
 	}
-	if (client->fin && ack == client->fin_seq + 1)
+	if (client->fin && ack == client->fin_seq + 1) {
 		ack = client->fin_seq;
+		client->fin_acked = true;
+	}
 	if (flow->content != NULL && !lane->config.passive && mw_seq_before(client->sent, ack))
 		return false;
 	if (client->ack_seen && !mw_seq_before(client->acked, ack))
@@ -199,7 +201,9 @@ void mw_reply_server(struct mw_lane *lane, struct mw_flow *flow, struct mw_packe
 	if ((frame->flags & MW_TCP_FIN) != 0 && !half->fin) {
 		half->fin = true;
 		half->fin_seq = seq + frame->payload_len;
-		if (half->acked == half->fin_seq + 1) /* its acknowledgement was captured first */
+		if (half->acked == half->fin_seq + 1) { /* captured before it */
 			half->acked = half->fin_seq;
+			half->fin_acked = true;
+		}
 	}
 }

@@ -153,7 +153,9 @@ bool mw_session_over(const struct mw_lane *lane, const struct mw_flow *flow)
 		return lane->config.passive;
 	if (!server->fin || server->nxt != server->fin_seq)
 		return false;
-	return lane->config.passive || !mw_seq_before(client->acked, client->fin_seq);
+	if (lane->config.passive) /* the last acknowledgements belong to it */
+		return client->fin_acked && server->fin_acked;
+	return !mw_seq_before(client->acked, client->fin_seq);
 }
 
 /* RST to both ends, in the name of either, from the packet at hand: the sequence number of each is

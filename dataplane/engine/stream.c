@@ -59,6 +59,8 @@ static void parse(struct mw_lane *lane, struct mw_flow *flow)
 		uint32_t len;
 		size_t used;
 
+		if (lane->config.passive)
+			run = mw_arrival_run(flow->content, half->nxt, run, lane->now_ns);
 		used = mw_smtp_client(&flow->content->smtp, run.data, run.len, &event);
 		half->nxt += (uint32_t)used;
 		half->bytes += used;
@@ -241,6 +243,8 @@ static bool take(struct mw_lane *lane, struct mw_flow *flow, struct mw_packet *p
 		mw_packet_drop(packet, MW_REASON_OVER_BUDGET);
 		return false;
 	}
+	if (lane->config.passive)
+		mw_arrival_note(flow->content, seq, frame->payload_have, lane->now_ns);
 	if (*kept == MW_KEPT_CONFLICT)
 		mw_flow_anomaly(lane, flow, MW_REASON_OVERLAP_CONFLICT);
 	return true;
@@ -288,8 +292,10 @@ static void fin_in(
 	if (!half->fin) {
 		half->fin = true;
 		half->fin_seq = seq + frame->payload_len;
-		if (half->acked == half->fin_seq + 1) /* its acknowledgement was captured first */
+		if (half->acked == half->fin_seq + 1) { /* captured before it */
 			half->acked = half->fin_seq;
+			half->fin_acked = true;
+		}
 	}
 	if (flow->content == NULL || (packet->data[frame->l4 + 13] & MW_TCP_FIN) == 0)
 		return;
@@ -347,6 +353,8 @@ static void note_ack(struct mw_lane *lane, struct mw_flow *flow, const struct mw
 	}
 	if (!server->known)
 		return;
+	if (server->fin && frame->ack == server->fin_seq + 1)
+		server->fin_acked = true;
 	if (!server->ack_seen || mw_seq_before(server->acked, frame->ack)) {
 		uint32_t ack = frame->ack;
 

@@ -307,7 +307,7 @@ void mw_transfer_end(struct mw_lane *lane, struct mw_transfer *t, bool complete)
 {
 	mw_message_end(t->message, complete);
 	t->complete = complete;
-	t->end_ns = lane->now_ns;
+	t->end_ns = lane->config.passive ? t->flow->content->read_ns : lane->now_ns;
 	t->state = MW_TRANSFER_ENDED;
 	if (t->head == NULL)
 		judge(lane, t);

@@ -289,6 +289,8 @@ int main(int argc, char **argv)
 		load_rules(&r, error, sizeof(error)) != 0 ||
 		make_lane(&r, error, sizeof(error)) != 0) {
 		fprintf(stderr, "mailweir-replay: %s\n", error);
+		if (capture != NULL)
+			mw_capture_close(capture);
 		return 1;
 	}
 	rc = run(&r, capture, error, sizeof(error));
