@@ -11,6 +11,12 @@
 void mw_hold_begin(
 	struct mw_lane *lane, struct mw_flow *flow, struct mw_transfer *transfer, uint32_t seq)
 {
+	/* Octets let through beyond a gap were no end of the message the parser stood in then. But
+	 * the gap may have held that message's end and a whole `BDAT n LAST` behind it: then the
+	 * octet that decides has left already. What has not is the gap's filler, so its first octet
+	 * is held. */
+	if (mw_seq_before(seq, flow->client.sent_high))
+		seq = flow->client.sent;
 	flow->holding = true;
 	flow->hold_seq = seq;
 	flow->hold_since_ns = lane->now_ns;
@@ -72,4 +78,5 @@ void mw_hold_flush(struct mw_lane *lane, struct mw_flow *flow, uint32_t limit)
 		lane->counters.reason[MW_REASON_RELEASED]++;
 	}
 	half->sent = mw_seq_max(half->sent, limit);
+	half->sent_high = mw_seq_max(half->sent_high, half->sent);
 }

@@ -57,9 +57,10 @@ struct mw_hole {
 
 /* One direction of a connection. Sequence numbers as on the wire. */
 struct mw_half {
-	uint32_t nxt;	/* the next octet to parse */
-	uint32_t sent;	/* everything before it has gone to the receiver */
-	uint32_t acked; /* everything before it has been acknowledged by the receiver */
+	uint32_t nxt;  /* the next octet to parse */
+	uint32_t sent; /* everything before it has gone to the receiver, the octet at it has not */
+	uint32_t sent_high; /* nothing from here on has gone to the receiver */
+	uint32_t acked;	    /* everything before it has been acknowledged by the receiver */
 	uint32_t isn;
 	uint32_t high; /* end of the farthest octet seen */
 	uint32_t fin_seq;

@@ -101,7 +101,7 @@ static bool note_ack(struct mw_lane *lane, struct mw_flow *flow, const struct mw
 	if (!client->known) {
 		if (flow->content == NULL || !lane->config.passive)
 			return true;
-		client->nxt = client->sent = client->acked = client->high = ack;
+		client->nxt = client->sent = client->sent_high = client->acked = client->high = ack;
 		client->known = true;
 		mw_reassembly_start(&client->kept, ack);
 		return true;

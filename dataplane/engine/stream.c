@@ -268,6 +268,7 @@ static void payload_in(struct mw_lane *lane, struct mw_flow *flow, struct mw_pac
 		return;
 	allowed = passable(flow, frame, seq, packet->data + frame->payload, &gap);
 	mw_reassembly_sent(&flow->client.kept, seq, seq + allowed);
+	flow->client.sent_high = mw_seq_max(flow->client.sent_high, seq + allowed);
 	if (allowed == frame->payload_len) {
 		if (kept == MW_KEPT_CONFLICT) {
 			mw_checksum_rewrite(packet->data, frame, frame->payload_len);
@@ -398,7 +399,7 @@ void mw_stream_client(struct mw_lane *lane, struct mw_flow *flow, struct mw_pack
 		return;
 	}
 	if (!half->known) {
-		half->nxt = half->sent = half->acked = half->high = seq;
+		half->nxt = half->sent = half->sent_high = half->acked = half->high = seq;
 		half->known = true;
 		mw_reassembly_start(&half->kept, seq);
 	}

@@ -191,7 +191,7 @@ static void client_data(struct mail_pair *pair, struct net *net)
 
 static void stored(struct mail_pair *pair, struct net *net)
 {
-	assert(pair->stored_count < MAIL_MESSAGES);
+	assert(pair->stored_count < MAIL_STORED);
 	pair->stored[pair->stored_count++] = pair->current;
 	pair->current.len = 0;
 	if (pair->on_stored != NULL)
@@ -202,8 +202,12 @@ static void stored(struct mail_pair *pair, struct net *net)
 static bool server_body(struct mail_pair *pair, struct net *net, struct net_peer *p)
 {
 	while (pair->in_data && p->in_read < p->in_len) {
-		uint8_t c = p->in[p->in_read++];
 		struct mail_text *t = &pair->current;
+		uint8_t c;
+
+		if (t->len == MAIL_MAX) /* what only a liar sends */
+			return false;
+		c = p->in[p->in_read++];
 
 		t->octets[t->len++] = c;
 		if (t->len >= 5 && memcmp(t->octets + t->len - 5, "\r\n.\r\n", 5) == 0) {
@@ -223,6 +227,8 @@ static bool server_body(struct mail_pair *pair, struct net *net, struct net_peer
 		stored(pair, net);
 	}
 	while (pair->chunk_left > 0 && p->in_read < p->in_len) {
+		if (pair->current.len == MAIL_MAX)
+			return false;
 		pair->current.octets[pair->current.len++] = p->in[p->in_read++];
 		if (--pair->chunk_left == 0) {
 			if (pair->chunk_last)
@@ -234,22 +240,40 @@ static bool server_body(struct mail_pair *pair, struct net *net, struct net_peer
 	return !pair->in_data && pair->chunk_left == 0;
 }
 
+/* "BDAT 12" or "BDAT 12 LAST" and CRLF, to the letter; anything else is refused, as Postfix does.
+ */
+static bool bdat(const char *line, unsigned *size, bool *last)
+{
+	char again[64];
+
+	if (strncasecmp(line, "BDAT ", 5) != 0 || sscanf(line + 5, "%9u", size) != 1)
+		return false;
+	*last = strcasestr(line, " LAST\r\n") != NULL;
+	snprintf(again, sizeof(again), "BDAT %u%s\r\n", *size, *last ? " LAST" : "");
+	return strcasecmp(line, again) == 0;
+}
+
 static void server_line(struct mail_pair *pair, struct net *net, const char *line)
 {
 	unsigned size;
+	bool last;
 
-	if (strncmp(line, "EHLO", 4) == 0) {
+	if (strncasecmp(line, "EHLO", 4) == 0) {
 		say(net, NET_SERVER, "250-server.example\r\n250-PIPELINING\r\n250 CHUNKING\r\n");
-	} else if (strncmp(line, "DATA", 4) == 0) {
+	} else if (strcasecmp(line, "DATA\r\n") == 0) {
 		pair->in_data = true;
 		pair->current.len = 0;
 		say(net, NET_SERVER, "354 go on\r\n");
-	} else if (sscanf(line, "BDAT %u", &size) == 1) {
+	} else if (bdat(line, &size, &last)) {
 		pair->chunk_left = size;
-		pair->chunk_last = strstr(line, "LAST") != NULL;
-		if (size == 0)
+		pair->chunk_last = last;
+		if (size == 0 && last)
 			stored(pair, net);
-	} else if (strncmp(line, "QUIT", 4) == 0) {
+		else if (size == 0)
+			say(net, NET_SERVER, "250 2.0.0 empty chunk\r\n");
+	} else if (strncasecmp(line, "BDAT", 4) == 0 || strncasecmp(line, "DATA", 4) == 0) {
+		say(net, NET_SERVER, "501 5.5.4 what?\r\n");
+	} else if (strncasecmp(line, "QUIT", 4) == 0) {
 		say(net, NET_SERVER, "221 bye\r\n");
 		net_close(net, NET_SERVER);
 	} else {
@@ -264,7 +288,7 @@ static void server_data(struct mail_pair *pair, struct net *net)
 
 	if (p->open && p->out_len == 0)
 		say(net, NET_SERVER, "220 server.example ESMTP\r\n");
-	while (server_body(pair, net, p) && p->in_read < p->in_len) {
+	while (!p->fin_wanted && server_body(pair, net, p) && p->in_read < p->in_len) {
 		const uint8_t *start = p->in + p->in_read;
 		const uint8_t *end = memchr(start, '\n', p->in_len - p->in_read);
 

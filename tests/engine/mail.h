@@ -7,6 +7,7 @@
 
 #define MAIL_MESSAGES 8
 #define MAIL_MAX      60000
+#define MAIL_STORED   32 /* more than were sent, when the client lies */
 
 struct mail_text {
 	uint8_t octets[MAIL_MAX];
@@ -25,7 +26,7 @@ struct mail_pair {
 	bool refused;
 	char refusal[600]; /* the first 5xx */
 	/* the server */
-	struct mail_text stored[MAIL_MESSAGES];
+	struct mail_text stored[MAIL_STORED];
 	uint32_t stored_count;
 	bool in_data;
 	uint32_t chunk_left;

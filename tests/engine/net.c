@@ -1,6 +1,7 @@
 #include "tests/engine/net.h"
 
 #include <assert.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "common/base/time.h"
@@ -15,6 +16,12 @@ struct net_flying {
 	uint32_t len;
 	uint8_t frame[2048];
 };
+
+static struct {
+	uint8_t out[NET_BUFFER], in[NET_BUFFER];
+	bool in_have[NET_BUFFER];
+} buffer[2];
+static struct net_flying flying[NET_PACKETS];
 
 uint32_t net_random(struct net *net, uint32_t below)
 {
@@ -31,9 +38,11 @@ static void peer_init(struct net *net, enum net_end end, const char *ip, uint16_
 	mw_ip_parse(ip, &p->ip);
 	p->port = port;
 	p->isn = (uint32_t)(0xffffff00u + net_random(net, 512)); /* wraps soon, now and then */
-	p->out = calloc(1, NET_BUFFER);
-	p->in = calloc(1, NET_BUFFER);
-	p->in_have = calloc(1, NET_BUFFER);
+	/* Their own since the start of the program: a fresh megabyte a run is what such a test
+	 * would spend its time on under a sanitizer. */
+	p->out = memset(buffer[end].out, 0, NET_BUFFER);
+	p->in = memset(buffer[end].in, 0, NET_BUFFER);
+	p->in_have = memset(buffer[end].in_have, 0, NET_BUFFER);
 	p->rto_ns = RTO_FIRST_NS;
 	p->segment_max = 1 + net_random(net, 3) * 700;
 	if (p->segment_max == 1)
@@ -49,17 +58,22 @@ void net_init(struct net *net, uint64_t seed, struct mw_lane *lane)
 	net->now_ns = 1700000000ull * MW_NS_PER_S;
 	peer_init(net, NET_CLIENT, "192.0.2.10", (uint16_t)(1024 + seed % 60000));
 	peer_init(net, NET_SERVER, "198.51.100.25", 25);
-	net->flying = calloc(NET_PACKETS, sizeof(*net->flying));
+	net->flying = flying;
 }
 
-void net_free(struct net *net)
+/* MW_TEST_TRACE=1: what the lane did with each packet, for the seed that failed. */
+static void trace(const struct net *net, const char *what, enum net_end from, const uint8_t *frame,
+	uint32_t len, enum mw_reason reason)
 {
-	for (int i = 0; i < 2; i++) {
-		free(net->peer[i].out);
-		free(net->peer[i].in);
-		free(net->peer[i].in_have);
-	}
-	free(net->flying);
+	struct mw_frame f;
+
+	if (getenv("MW_TEST_TRACE") == NULL || mw_frame_parse(frame, len, len, &f) != MW_FRAME_TCP)
+		return;
+	fprintf(stderr, "%7.3f s %s of the %s: octets %u..%u flags %02x %s |%.*s|\n",
+		(double)(net->now_ns % (1000 * MW_NS_PER_S)) / 1e9, what,
+		from == NET_CLIENT ? "client" : "server", f.seq - net->peer[from].isn - 1,
+		f.seq - net->peer[from].isn - 1 + f.payload_len, f.flags, mw_reason_name(reason),
+		f.payload_len > 40 ? 40 : (int)f.payload_len, (const char *)frame + f.payload);
 }
 
 static void launch(
@@ -88,10 +102,50 @@ void net_transmit(void *ctx, enum mw_port port, const uint8_t *frame, uint32_t l
 	struct net *net = ctx;
 
 	net->made++;
+	trace(net, "made", port == MW_PORT_OUTSIDE ? NET_CLIENT : NET_SERVER, frame, len,
+		MW_REASON_NONE);
 	if (port == MW_PORT_OUTSIDE)
 		launch(net, frame, len, 3, 1);
 	else
 		launch(net, frame, len, 0, 0);
+}
+
+/* The same segment once more, or one that overlaps it: other octets, ends of messages among them.
+ */
+static void lie(struct net *net, struct mw_segment *s, struct mw_span truth)
+{
+	static const char *const tricks[] = {"\r\n.\r\n", ".\r\n", "\n.\n", "\r\nQUIT\r\n",
+		"BDAT 5 LAST\r\n", "\r\nRSET\r\n", "DATA\r\n", "\n", "."};
+	const char *trick = tricks[net_random(net, sizeof(tricks) / sizeof(tricks[0]))];
+	uint8_t payload[1600], frame[2048];
+	uint32_t len = (uint32_t)truth.len, at;
+
+	memcpy(payload, truth.data, truth.len);
+	switch (net_random(net, 4)) {
+	case 0: /* a trick somewhere in it */
+		at = net_random(net, len);
+		for (uint32_t i = 0; trick[i] != 0 && at + i < len; i++)
+			payload[at + i] = (uint8_t)trick[i];
+		break;
+	case 1: /* one octet differs */
+		payload[net_random(net, len)] ^= 0x20;
+		break;
+	case 2: /* from a little earlier or later on */
+		s->seq += net_random(net, 41) - 20;
+		break;
+	default: /* beyond what was sent so far */
+		s->seq += net_random(net, 3000);
+		at = net_random(net, len);
+		for (uint32_t i = 0; trick[i] != 0 && at + i < len; i++)
+			payload[at + i] = (uint8_t)trick[i];
+		break;
+	}
+	if (net_random(net, 20) == 0)
+		s->flags |= MW_TCP_FIN;
+	if (net_random(net, 60) == 0)
+		s->flags |= MW_TCP_URG;
+	len = mw_segment_write(s, mw_span_of(payload, len), frame, sizeof(frame));
+	launch(net, frame, len, 1, 0);
 }
 
 static void send_segment(
@@ -119,14 +173,16 @@ static void send_segment(
 	s.seq = (flags & MW_TCP_SYN) != 0 ? p->isn : p->isn + 1 + offset;
 	s.ack = p->peer_isn + 1 + p->in_len + (p->fin_received ? 1 : 0);
 	size = mw_segment_write(&s, mw_span_of(p->out + offset, len), frame, sizeof(frame));
-	launch(net, frame, size,
-		net->no_lane ? (p->end == NET_CLIENT ? 3 : 0) : (p->end == NET_CLIENT ? 1 : 2),
-		p->end == NET_CLIENT ? 0 : 1);
+	launch(net, frame, size, p->end == NET_CLIENT ? 1 : 2, p->end == NET_CLIENT ? 0 : 1);
+	if (p->end == NET_CLIENT && len > 0 && net_random(net, 100) < net->liar_percent)
+		lie(net, &s, mw_span_of(p->out + offset, len));
 }
 
-/* Sends from `from` on what the window allows; each time cut elsewhere. */
-static void pump(struct net *net, struct net_peer *p, uint32_t from)
+/* Sends what the window allows, `again`: from the oldest unacknowledged octet on; cut elsewhere
+ * each time. */
+static void pump(struct net *net, struct net_peer *p, bool again)
 {
+	uint32_t from = again ? p->una : p->nxt;
 	uint32_t limit = p->una + WINDOW < p->out_len ? p->una + WINDOW : p->out_len;
 
 	if (!p->open)
@@ -143,8 +199,10 @@ static void pump(struct net *net, struct net_peer *p, uint32_t from)
 	}
 	if (from > p->nxt)
 		p->nxt = from;
-	if (p->fin_wanted && p->una == p->out_len && !p->fin_acked)
+	if (p->fin_wanted && p->una == p->out_len && !p->fin_acked && (again || !p->fin_sent)) {
 		send_segment(net, p, p->out_len, 0, MW_TCP_ACK | MW_TCP_FIN);
+		p->fin_sent = true;
+	}
 	if (p->repeat_ns == 0 && (p->una < p->out_len || (p->fin_wanted && !p->fin_acked)))
 		p->repeat_ns = net->now_ns + p->rto_ns;
 }
@@ -156,13 +214,13 @@ void net_write(struct net *net, enum net_end end, const void *data, size_t len)
 	assert(p->out_len + len < NET_BUFFER);
 	memcpy(p->out + p->out_len, data, len);
 	p->out_len += (uint32_t)len;
-	pump(net, p, p->nxt);
+	pump(net, p, false);
 }
 
 void net_close(struct net *net, enum net_end end)
 {
 	net->peer[end].fin_wanted = true;
-	pump(net, &net->peer[end], net->peer[end].nxt);
+	pump(net, &net->peer[end], false);
 }
 
 void net_connect(struct net *net)
@@ -237,8 +295,9 @@ static void receive(struct net *net, struct net_peer *p, const uint8_t *frame, u
 	while (p->in_have[p->in_len])
 		p->in_len++;
 	if ((f.flags & MW_TCP_FIN) != 0) {
+		if (!p->fin_known)
+			p->fin_offset = offset + f.payload_len;
 		p->fin_known = true;
-		p->fin_offset = offset + f.payload_len;
 	}
 	if (p->fin_known && p->fin_offset == p->in_len)
 		p->fin_received = true;
@@ -246,7 +305,7 @@ static void receive(struct net *net, struct net_peer *p, const uint8_t *frame, u
 		net->on_data(net->ctx, net, p->end);
 	if (f.payload_len > 0 || (f.flags & MW_TCP_FIN) != 0)
 		send_segment(net, p, p->nxt, 0, MW_TCP_ACK);
-	pump(net, p, p->nxt);
+	pump(net, p, false);
 }
 
 static void at_lane(struct net *net, struct net_flying *f)
@@ -262,6 +321,8 @@ static void at_lane(struct net *net, struct net_flying *f)
 	if (net->on_packet != NULL)
 		net->on_packet(&packet, net->now_ns);
 	mw_lane_packet(net->lane, net->now_ns, &packet);
+	trace(net, packet.forward ? "forwarded" : "dropped",
+		f->where == 1 ? NET_CLIENT : NET_SERVER, f->frame, packet.len, packet.reason);
 	if (!packet.forward) {
 		net->dropped++;
 		return;
@@ -296,7 +357,7 @@ static void repeat(struct net *net, struct net_peer *p)
 		send_segment(
 			net, p, 0, 0, p->end == NET_CLIENT ? MW_TCP_SYN : MW_TCP_SYN | MW_TCP_ACK);
 	else
-		pump(net, p, p->una);
+		pump(net, p, true);
 }
 
 static bool done(const struct net_peer *p)

@@ -125,7 +125,7 @@ void rig_open(struct rig *rig, const struct rig_options *options)
 	};
 	size = (mw_lane_bytes(&rig->config) + 63) & ~(size_t)63;
 	rig->memory = aligned_alloc(64, size);
-	memset(rig->memory, 0, size);
+	memset(rig->memory, 0, size); /* as the rim promises */
 	rig->lane = mw_lane_init(rig->memory, &rig->config, &sink);
 	if (!options->passive)
 		rig_verdict(rig, options->verdict, options->reply);
