@@ -227,7 +227,7 @@ static void over_budget_is_refused_whole(void **state)
 /* The seed a failure needs to be seen again. */
 static int print_seed(void **state)
 {
-	print_message("last seed %llu\n", (unsigned long long)seed_now);
+	print_message("# last seed %llu\n", (unsigned long long)seed_now);
 	return 0;
 }
 

@@ -23,7 +23,7 @@ static uint64_t seed_now;
 
 static int print_seed(void **state)
 {
-	print_message("last seed %llu\n", (unsigned long long)seed_now);
+	print_message("# last seed %llu\n", (unsigned long long)seed_now);
 	return 0;
 }
 
@@ -245,7 +245,7 @@ static void a_liar_is_taken_at_his_first_word(void **state)
 		dark += rig.session.metadata;
 		rig_close(&rig);
 	}
-	print_message("%llu messages compared, %llu sessions went dark\n",
+	print_message("# %llu messages compared, %llu sessions went dark\n",
 		(unsigned long long)compared, (unsigned long long)dark);
 	if (getenv("MW_TEST_SEED") == NULL)
 		assert_true(compared > 50);
