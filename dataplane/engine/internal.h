@@ -124,6 +124,7 @@ struct mw_flow {
 			    */
 	bool parsing;	   /* guards against re-entry */
 	bool server_parsing;
+	bool ended_by_rst;
 	bool flushing;	      /* the capture is over: nothing that is missing will come */
 	bool was_reset;	      /* by us, for a verdict */
 	uint8_t client_alone; /* packets of the client seen before any of the server */
@@ -315,6 +316,9 @@ void mw_session_close(struct mw_lane *lane, struct mw_flow *flow);
 void mw_session_remove(struct mw_lane *lane, struct mw_flow *flow);
 /* Both directions have said FIN and been understood to the end. */
 bool mw_session_over(const struct mw_lane *lane, const struct mw_flow *flow);
+/* A capture's RST that its receiver cannot have believed: it lies before what was acknowledged. */
+bool mw_session_blind_rst(
+	const struct mw_flow *flow, const struct mw_half *half, const struct mw_frame *frame);
 /* RST to both ends, from the packet at hand: verdict RESET, or REJECT on an open connection. */
 void mw_session_reset(struct mw_lane *lane, struct mw_flow *flow, struct mw_packet *packet,
 	const struct mw_frame *frame);

@@ -328,6 +328,16 @@ static bool is_successor(const struct mw_lane *lane, const struct mw_flow *flow,
 	return !from_client && half->isn_known && half->isn != f->seq;
 }
 
+/* A capture in which the client speaks on behind a RST: its receiver did not believe it. What
+ * follows is not read, but is told, as a session of its own that begins in mid-stream. */
+static bool outlives_rst(const struct mw_lane *lane, const struct mw_flow *flow,
+	const struct mw_frame *f, bool from_client)
+{
+	return lane->config.passive && flow->state == MW_FLOW_CLOSED && flow->ended_by_rst &&
+	       from_client && f->payload_len > 0 &&
+	       mw_seq_before(flow->client.high, f->seq + f->payload_len);
+}
+
 static void note_syn(struct mw_flow *flow, const struct mw_frame *f, bool from_client)
 {
 	struct mw_half *half = from_client ? &flow->client : &flow->server;
@@ -399,7 +409,8 @@ static void tcp(struct mw_lane *lane, struct mw_packet *packet, const struct mw_
 	}
 	key = key_of(f, from_client);
 	flow = mw_flow_find(&lane->flows, &key);
-	if (flow != NULL && is_successor(lane, flow, f, from_client)) {
+	if (flow != NULL && (is_successor(lane, flow, f, from_client) ||
+				    outlives_rst(lane, flow, f, from_client))) {
 		mw_session_remove(lane, flow);
 		flow = NULL;
 	}

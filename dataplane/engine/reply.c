@@ -169,6 +169,11 @@ void mw_reply_server(struct mw_lane *lane, struct mw_flow *flow, struct mw_packe
 	}
 	half->window = frame->window;
 	if ((frame->flags & MW_TCP_RST) != 0) {
+		if (lane->config.passive && mw_session_blind_rst(flow, half, frame)) {
+			mw_flow_anomaly(lane, flow, MW_REASON_BLIND_RST);
+			return;
+		}
+		flow->ended_by_rst = true;
 		mw_session_close(lane, flow);
 		return;
 	}

@@ -158,6 +158,13 @@ bool mw_session_over(const struct mw_lane *lane, const struct mw_flow *flow)
 	return !mw_seq_before(client->acked, client->fin_seq);
 }
 
+bool mw_session_blind_rst(
+	const struct mw_flow *flow, const struct mw_half *half, const struct mw_frame *frame)
+{
+	return flow->content != NULL && half->known && half->ack_seen &&
+	       mw_seq_before(frame->seq, half->acked);
+}
+
 /* RST to both ends, in the name of either, from the packet at hand: the sequence number of each is
  * the one its receiver expects, because the sender has just said so. */
 void mw_session_reset(struct mw_lane *lane, struct mw_flow *flow, struct mw_packet *packet,

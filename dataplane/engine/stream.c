@@ -317,6 +317,10 @@ static void rst_in(struct mw_lane *lane, struct mw_flow *flow, struct mw_packet 
 {
 	struct mw_half *half = &flow->client;
 
+	if (lane->config.passive && mw_session_blind_rst(flow, half, frame)) {
+		mw_flow_anomaly(lane, flow, MW_REASON_BLIND_RST);
+		return;
+	}
 	if (!lane->config.passive && half->known && flow->content != NULL) {
 		uint32_t at = limit_of(flow);
 
@@ -335,6 +339,7 @@ static void rst_in(struct mw_lane *lane, struct mw_flow *flow, struct mw_packet 
 			mw_packet_forward(packet, MW_REASON_TRIMMED_HOLD);
 		}
 	}
+	flow->ended_by_rst = true;
 	mw_session_close(lane, flow);
 }
 

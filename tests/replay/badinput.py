@@ -13,7 +13,7 @@ import tempfile
 
 import lane
 import wire
-from dialogue import Talk, fragments, session
+from dialogue import CLIENT, SERVER, Talk, fragments, session
 from hiding import INNOCENT, text
 
 FAILURES = []
@@ -209,6 +209,21 @@ def overlapping_fragments(bench):
 	expect("overlapping fragments", not any(m["complete"] for m in result.messages), "read all the same")
 
 
+def resets(bench):
+	"""What follows a RST is read when the RST was out of place, and told when it was not."""
+	talk = Talk().shake().greet().envelope()
+	talk.packets.append(talk.segment(CLIENT, talk.seq[CLIENT], b"", wire.RST))
+	talk.data(INNOCENT).bye()
+	result = bench.run(wire.bytes_of(talk.packets))
+	told = [(s["mode"], s["reason"]) for s in result.sessions]
+	expect("a connection that outlives its RST", told == [("content", None), ("metadata", "midstream")], str(told))
+	talk = session(INNOCENT)
+	talk.packets.append(talk.segment(CLIENT, talk.seq[CLIENT], b"", wire.RST))
+	talk.packets.append(talk.segment(SERVER, talk.seq[SERVER], b"", wire.RST))
+	result = bench.run(wire.bytes_of(talk.packets))
+	expect("RST behind the end", len(result.sessions) == 1 and not result.sessions[0]["anomalies"], str(result.sessions))
+
+
 # ---- options
 
 def options(bench):
@@ -273,7 +288,7 @@ def main():
 	args = parser.parse_args()
 	with tempfile.TemporaryDirectory() as folder:
 		bench = Bench(args.program, folder)
-		for check in (clothes, foreign, cut, snapped, overlapping_fragments, options, usage, hostile_text):
+		for check in (clothes, foreign, cut, snapped, overlapping_fragments, resets, options, usage, hostile_text):
 			before = len(FAILURES)
 			check(bench)
 			print(f"{'ok' if len(FAILURES) == before else 'FAILED'}: {check.__name__}")

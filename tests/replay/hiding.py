@@ -301,6 +301,13 @@ def _():
 def _():
 	return session(text(LINE + b"x\n.\nMAIL FROM:<e@example.org>\nDATA\n" + OCTETS))
 
+@place("behind a RST that nobody believes")
+def _():
+	talk = Talk().shake().greet().envelope()
+	talk.packets.append(talk.segment(CLIENT, talk.seq[CLIENT] - 40, b"", wire.RST))
+	talk.packets.append(talk.segment(SERVER, talk.seq[SERVER] - 40, b"", wire.RST))
+	return talk.data(text(BODY)).bye()
+
 @place("message refused by the server")
 def _():
 	talk = Talk().shake().greet().envelope().client(b"DATA\r\n").server(b"354 go ahead\r\n")
