@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Counts single test cases in meson's testlog.json: `passed failed skipped` on standard output, and the
-names of what failed on standard error. A test that speaks TAP counts by its lines; another one is one
-case. A test that died, ran out of time or printed fewer cases than it announced adds a failed one."""
+names of what failed on standard error. A test that speaks TAP (it has a plan) counts by its lines; another
+one is one case. A test that died, ran out of time or printed fewer cases than it announced adds a failed one."""
 
 import json
 import re
@@ -29,7 +29,7 @@ def count_tap(text):
 def count(test):
     name, result = test["name"], test["result"]
     planned, cases = count_tap(test.get("stdout") or "")
-    if not cases:
+    if not planned:
         word = {"OK": "passed", "EXPECTEDFAIL": "passed", "SKIP": "skipped"}.get(result, "failed")
         return [(f"{name} ({result.lower()})" if word == "failed" else name, word)]
     cases = [(f"{name}: {what}", word) for what, word in cases]
