@@ -13,21 +13,24 @@ static void hex(const uint8_t *in, size_t len, char *out)
 
 static json_t *document(uint64_t number, const struct mw_event_message *m)
 {
+	static const uint8_t none[sizeof(m->sha256)];
 	json_t *rules = json_array(), *domains = json_array(), *doc, *more;
 	char client[MW_IP_TEXT_MAX], server[MW_IP_TEXT_MAX], hash[65];
 
-	hex(m->sha256, sizeof(m->sha256), hash);
+	hash[0] = '\0'; /* none was taken: the dataplane does so only when it is told to */
+	if (memcmp(m->sha256, none, sizeof(none)) != 0)
+		hex(m->sha256, sizeof(m->sha256), hash);
 	for (uint8_t i = 0; i < m->rule_count; i++)
 		json_array_append_new(
 			rules, json_pack("{s:o, s:f}", "name", mw_json_text(m->rules[i].name),
 				       "score", (double)m->rules[i].score_milli / 1000));
 	for (uint8_t i = 0; i < m->domain_count; i++)
 		json_array_append_new(domains, mw_json_text(m->domains[i]));
-	doc = json_pack("{s:I, s:f, s:s, s:s, s:i, s:s, s:i, s:s, s:f, s:f, s:b, s:b}", "number",
+	doc = json_pack("{s:I, s:f, s:s, s:s, s:i, s:s, s:i, s:o, s:f, s:f, s:b, s:b}", "number",
 		(json_int_t)number, "time", (double)m->time_us / 1e6, "class",
 		mw_message_class_name(m->klass), "client", mw_ip_format(&m->client, client),
 		"client_port", (int)m->client_port, "server", mw_ip_format(&m->server, server),
-		"server_port", (int)m->server_port, "sha256", hash, "score",
+		"server_port", (int)m->server_port, "sha256", mw_json_text_or_null(hash), "score",
 		(double)m->score_milli / 1000, "threshold", (double)m->threshold_milli / 1000,
 		"refused", (int)m->refused, "complete", (int)m->complete);
 	more = json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:I, s:I, s:i, s:i, s:i, s:o, s:o}",

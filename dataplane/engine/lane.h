@@ -138,7 +138,8 @@ struct mw_lane_config {
 	bool passive;	      /* a capture: everything was forwarded already */
 	bool judge_checksums; /* segments with a wrong TCP checksum are dropped (passive: left
 				 aside) */
-	bool want_hashes;     /* SHA-256 of messages and parts */
+	bool want_hashes;     /* SHA-256 of messages */
+	bool want_parts;      /* SHA-256 of each part, and the list of addresses (captures) */
 	bool every_client;    /* no customer table: every client of an SMTP port counts */
 	uint16_t mtu;	      /* of the inside port: the responder's MSS */
 	struct mw_charset_table *charsets; /* this lane's own */

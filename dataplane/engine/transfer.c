@@ -257,7 +257,9 @@ static uint32_t wants(const struct mw_lane *lane, const struct mw_ruleset *rules
 	uint32_t want = MW_MESSAGE_WANT_CONTENT_KEY;
 
 	if (lane->config.want_hashes)
-		want |= MW_MESSAGE_WANT_SHA256 | MW_MESSAGE_WANT_PART_SHA256 | MW_MESSAGE_WANT_URLS;
+		want |= MW_MESSAGE_WANT_SHA256;
+	if (lane->config.want_parts)
+		want |= MW_MESSAGE_WANT_PART_SHA256 | MW_MESSAGE_WANT_URLS;
 	if (rules != NULL)
 		want |= mw_ruleset_wants(rules);
 	return want;

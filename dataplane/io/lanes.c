@@ -49,7 +49,7 @@ void mw_io_lanes_configure(struct mw_io_lanes *lanes, const struct mw_io_options
 	c->spent_ns = spent_ns;
 	c->hold_max_ms = settings->hold_max_ms;
 	c->judge_checksums = true;
-	c->want_hashes = true;
+	c->want_hashes = options->hash_messages; /* of parts nobody here is told */
 }
 
 int mw_io_lanes_make(

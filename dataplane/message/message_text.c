@@ -105,7 +105,14 @@ void mw_message_text_init(struct mw_message *m)
 	mw_uri_seen_init(&m->uris_seen, key);
 	mw_uri_seen_init(&m->urls_seen, key);
 	mw_render_init(&m->render, &m->scratch->lane,
-		&(struct mw_render_sink){.body = on_body, .uri = on_uri, .ctx = m});
+		&(struct mw_render_sink){
+			.body = on_body,
+			.uri = mw_message_wants(
+				       m, MW_MESSAGE_WANT(MW_RECORD_URI) | MW_MESSAGE_WANT_URLS)
+				       ? on_uri
+				       : NULL,
+			.ctx = m,
+		});
 }
 
 void mw_message_text_begin(struct mw_message *m, enum mw_render_kind kind, bool rawbody)

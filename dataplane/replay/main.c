@@ -195,6 +195,7 @@ static int make_lane(struct replay *r, char *error, size_t size)
 	r->config.passive = true;
 	r->config.judge_checksums = r->checksums;
 	r->config.want_hashes = true;
+	r->config.want_parts = true;
 	r->config.flows = 1 << 18;
 	r->config.contents = 1 << 14;
 	r->config.messages = MESSAGES;

@@ -22,7 +22,7 @@ struct mw_render_sink {
 	/* One paragraph piece; `subject` marks those of the Subject line. */
 	void (*body)(void *ctx, struct mw_span piece, bool subject);
 	/* One address or canonical form, not yet freed of repetitions (struct mw_uri_seen does
-	 * that). */
+	 * that). NULL: none are looked for. */
 	mw_uri_fn uri;
 	void *ctx;
 };

@@ -161,7 +161,6 @@ static bool make_lane(struct player *p, const struct play_options *o)
 		.hold_max_ms = 8000,
 		.passive = o->passive,
 		.judge_checksums = !o->passive,
-		.want_hashes = true,
 		.every_client = true,
 		.mtu = 1500,
 		.charsets = charsets[o->lane],

@@ -118,6 +118,7 @@ void rig_open(struct rig *rig, const struct rig_options *options)
 		.passive = options->passive,
 		.judge_checksums = true,
 		.want_hashes = true,
+		.want_parts = true,
 		.every_client = options->passive,
 		.mtu = 1500,
 		.charsets = charsets,
