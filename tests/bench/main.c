@@ -14,7 +14,7 @@
 static const char usage[] =
 	"usage: mailweir-bench --phrases FILE --make-phrases COUNT [--seed N]\n"
 	"       mailweir-bench --count FILE\n"
-	"       mailweir-bench --make-capture FILE [--seed N] [--bytes N]\n"
+	"       mailweir-bench --make-capture FILE [--text] [--seed N] [--bytes N]\n"
 	"       mailweir-bench --phrases FILE [--ruleset FILE] [--pcap FILE] [OPTION]...\n"
 	"\n"
 	"Plays mail traffic through a lane in this process and prints what it took, as a table "
@@ -26,6 +26,7 @@ static const char usage[] =
 	"      --ruleset FILE        what mailweir-rules made of them, or of other rules\n"
 	"      --pcap FILE           play this capture instead of made-up mail\n"
 	"      --make-capture FILE   write the made-up mixed mail as a capture, and end\n"
+	"      --text                of text-only mail instead\n"
 	"      --count FILE          print how many octets its frames had on the wire, and end\n"
 	"      --ports LIST          SMTP ports of a capture (25,587,2525)\n"
 	"      --seconds N           about how long to measure (10)\n"
@@ -45,6 +46,7 @@ struct options {
 	struct figures figures;
 	const char *phrases, *capture_out, *count, *ruleset;
 	uint32_t make_phrases;
+	bool text;
 };
 
 static bool number(const char *text, uint64_t most, uint64_t *out)
@@ -87,14 +89,16 @@ static int options(struct options *o, int argc, char **argv)
 		SEED,
 		FIGURE,
 		NOTE,
-		COUNT
+		COUNT,
+		TEXT
 	};
 	static const struct option names[] = {{"phrases", 1, NULL, PHRASES},
 		{"make-phrases", 1, NULL, MAKE_PHRASES}, {"ruleset", 1, NULL, RULESET},
 		{"pcap", 1, NULL, PCAP}, {"make-capture", 1, NULL, MAKE_CAPTURE},
 		{"ports", 1, NULL, PORTS}, {"seconds", 1, NULL, SECONDS}, {"lanes", 1, NULL, LANES},
 		{"bytes", 1, NULL, BYTES}, {"seed", 1, NULL, SEED}, {"figure", 1, NULL, FIGURE},
-		{"note", 1, NULL, NOTE}, {"count", 1, NULL, COUNT}, {"help", 0, NULL, 'h'}, {0}};
+		{"note", 1, NULL, NOTE}, {"text", 0, NULL, TEXT}, {"count", 1, NULL, COUNT},
+		{"help", 0, NULL, 'h'}, {0}};
 	struct measure_options *m = &o->measure;
 	uint64_t n = 0;
 	int c;
@@ -120,6 +124,9 @@ static int options(struct options *o, int argc, char **argv)
 			break;
 		case MAKE_CAPTURE:
 			o->capture_out = optarg;
+			break;
+		case TEXT:
+			o->text = true;
 			break;
 		case COUNT:
 			o->count = optarg;
@@ -241,7 +248,8 @@ int main(int argc, char **argv)
 	if (o.capture_out != NULL) {
 		struct trace trace = {0};
 
-		trace_synth(&trace, TRACE_MIXED, o.measure.seed, o.measure.bytes, &phrases);
+		trace_synth(&trace, o.text ? TRACE_TEXT : TRACE_MIXED, o.measure.seed,
+			o.measure.bytes, &phrases);
 		rc = trace_save(&trace, o.capture_out);
 		trace_free(&trace);
 		trace_phrases_free(&phrases);

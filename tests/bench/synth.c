@@ -20,7 +20,7 @@
 
 /* Phrases begin with words that every mail has and end on one that few have. */
 struct words {
-	char text[WORDS][12];
+	char text[WORDS][24];
 };
 
 struct draft {
@@ -39,17 +39,26 @@ struct maker {
 	uint32_t unacked; /* segments of the client since the server's last acknowledgement */
 };
 
+/* Syllables with the clusters of English, so that triples of letters are as many and as uneven as
+ * in real mail: what a filter of short pieces meets. */
 static void make_words(struct words *w, struct rng *r)
 {
-	static const char consonants[] = "bcdfghklmnprstvw", vowels[] = "aeiou";
+	static const char *const onset[] = {"", "b", "br", "c", "ch", "cl", "cr", "d", "dr", "f",
+		"fl", "g", "gr", "h", "j", "k", "l", "m", "n", "p", "pl", "pr", "qu", "r", "s",
+		"sh", "sl", "sp", "st", "str", "t", "th", "tr", "v", "w", "y"};
+	static const char *const nucleus[] = {"a", "e", "i", "o", "u", "a", "e", "i", "o", "ai",
+		"ea", "ee", "ie", "oa", "oo", "ou"};
+	static const char *const coda[] = {"", "", "", "", "b", "ck", "d", "ft", "g", "l", "ll",
+		"m", "n", "nd", "ng", "nt", "p", "r", "rd", "s", "ss", "st", "t", "x"};
 
 	for (unsigned i = 0; i < WORDS; i++) {
-		size_t len = 2 + rng_below(r, 8);
+		size_t syllables = 1 + rng_below(r, 3), len = 0;
 
-		for (size_t k = 0; k < len; k++)
-			w->text[i][k] =
-				k % 2 == 0 ? consonants[rng_below(r, 16)] : vowels[rng_below(r, 5)];
-		w->text[i][len] = '\0';
+		for (size_t k = 0; k < syllables; k++)
+			len += (size_t)snprintf(w->text[i] + len, sizeof(w->text[i]) - len,
+				"%s%s%s", onset[rng_below(r, sizeof(onset) / sizeof(onset[0]))],
+				nucleus[rng_below(r, sizeof(nucleus) / sizeof(nucleus[0]))],
+				coda[rng_below(r, sizeof(coda) / sizeof(coda[0]))]);
 	}
 }
 
@@ -63,7 +72,7 @@ void trace_phrases_make(struct trace_phrases *phrases, uint64_t seed, uint32_t c
 	phrases->text = calloc(count, sizeof(phrases->text[0]));
 	phrases->count = phrases->text == NULL ? 0 : count;
 	for (uint32_t i = 0; i < phrases->count; i++) {
-		char text[64];
+		char text[96];
 
 		do
 			snprintf(text, sizeof(text), "%s %s%s%s", common.text[rng_below(&r, WORDS)],
