@@ -232,6 +232,9 @@ size_t mw_decode_base64(
 		} else {
 			at++;
 			d->bad |= v != BLANK;
+			/* a line end is two of them: back to the fast runs only behind both */
+			while (at < in.len && digits[in.data[at]] == BLANK)
+				at++;
 		}
 	}
 	*used = at;
