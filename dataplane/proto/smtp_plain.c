@@ -5,7 +5,9 @@
  */
 #include "dataplane/proto/smtp_internal.h"
 
-#ifdef __SSE2__
+#if defined(__x86_64__)
+#include <immintrin.h>
+#elif defined(__SSE2__)
 #include <emmintrin.h>
 #endif
 
@@ -103,14 +105,16 @@ static void pass(struct carry *c, struct marks m, size_t n)
 	}
 }
 
-/* Whole blocks in which nothing at all is odd: the common case, on registers only. */
-static size_t skip_whole_blocks(struct carry *carry, const uint8_t *p, size_t n)
+/* Whole blocks in which nothing at all is odd: the common case, on registers only. One text for
+ * every way of finding the marks. */
+static inline __attribute__((always_inline)) size_t skip_with(
+	struct marks (*marks_of)(const uint8_t *), struct carry *carry, const uint8_t *p, size_t n)
 {
 	struct carry c = *carry;
 	size_t i = 0;
 
 	while (n - i >= 64) {
-		struct marks m = mark(p + i);
+		struct marks m = marks_of(p + i);
 
 		if (odd_octets(&c, m) != 0 || m.nul != 0)
 			break;
@@ -121,6 +125,60 @@ static size_t skip_whole_blocks(struct carry *carry, const uint8_t *p, size_t n)
 	}
 	*carry = c;
 	return i;
+}
+
+#if defined(__x86_64__)
+__attribute__((target("avx512bw"))) static inline struct marks mark_avx512(const uint8_t *p)
+{
+	const __m512i v = _mm512_loadu_si512(p);
+
+	return (struct marks){
+		_mm512_cmpeq_epi8_mask(v, _mm512_set1_epi8('\r')),
+		_mm512_cmpeq_epi8_mask(v, _mm512_set1_epi8('\n')),
+		_mm512_testn_epi8_mask(v, v),
+		_mm512_cmpeq_epi8_mask(v, _mm512_set1_epi8('.')),
+	};
+}
+
+__attribute__((target("avx512bw"))) static size_t skip_avx512(
+	struct carry *carry, const uint8_t *p, size_t n)
+{
+	return skip_with(mark_avx512, carry, p, n);
+}
+
+__attribute__((target("avx2"))) static inline uint64_t mask_avx2(__m256i low, __m256i high, char c)
+{
+	const __m256i want = _mm256_set1_epi8(c);
+
+	return (uint32_t)_mm256_movemask_epi8(_mm256_cmpeq_epi8(low, want)) |
+	       (uint64_t)(uint32_t)_mm256_movemask_epi8(_mm256_cmpeq_epi8(high, want)) << 32;
+}
+
+__attribute__((target("avx2"))) static inline struct marks mark_avx2(const uint8_t *p)
+{
+	const __m256i low = _mm256_loadu_si256((const void *)p);
+	const __m256i high = _mm256_loadu_si256((const void *)(p + 32));
+
+	return (struct marks){mask_avx2(low, high, '\r'), mask_avx2(low, high, '\n'),
+		mask_avx2(low, high, 0), mask_avx2(low, high, '.')};
+}
+
+__attribute__((target("avx2"))) static size_t skip_avx2(
+	struct carry *carry, const uint8_t *p, size_t n)
+{
+	return skip_with(mark_avx2, carry, p, n);
+}
+#endif
+
+static size_t skip_whole_blocks(struct carry *carry, const uint8_t *p, size_t n)
+{
+#if defined(__x86_64__)
+	if (__builtin_cpu_supports("avx512bw"))
+		return skip_avx512(carry, p, n);
+	if (__builtin_cpu_supports("avx2"))
+		return skip_avx2(carry, p, n);
+#endif
+	return skip_with(mark, carry, p, n);
 }
 
 /* A block that may be short, up to its first odd octet. */
