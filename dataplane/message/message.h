@@ -22,6 +22,7 @@
 #define MW_MESSAGE_WANT_PART_SHA256 (1u << 17) /* of each part's decoded octets */
 #define MW_MESSAGE_WANT_URLS	    (1u << 18) /* facts.urls: needs text to be rendered */
 #define MW_MESSAGE_WANT_CONTENT_KEY (1u << 19)
+#define MW_MESSAGE_WANT_RAWBODY_NEW (1u << 20) /* RAWBODY only of octets that are not in FULL */
 #define MW_MESSAGE_WANT_FACTS                                                          \
 	(MW_MESSAGE_WANT_SHA256 | MW_MESSAGE_WANT_PART_SHA256 | MW_MESSAGE_WANT_URLS | \
 		MW_MESSAGE_WANT_CONTENT_KEY)

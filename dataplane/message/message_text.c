@@ -115,9 +115,16 @@ void mw_message_text_init(struct mw_message *m)
 		});
 }
 
+/* Do the open part's decoded octets stand in the message just so? */
+static bool as_it_stands(const struct mw_message *m)
+{
+	return m->decode.encoding == MW_ENCODING_IDENTITY && !m->inner_open;
+}
+
 void mw_message_text_begin(struct mw_message *m, enum mw_render_kind kind, bool rawbody)
 {
-	m->part_rawbody = rawbody && mw_message_wants(m, MW_MESSAGE_WANT(MW_RECORD_RAWBODY));
+	m->part_rawbody = rawbody && mw_message_wants(m, MW_MESSAGE_WANT(MW_RECORD_RAWBODY)) &&
+			  !(mw_message_wants(m, MW_MESSAGE_WANT_RAWBODY_NEW) && as_it_stands(m));
 	if (m->part_rawbody)
 		mw_rawchunk_init(&m->rawchunk, (struct mw_text_sink){.put = on_rawbody, .ctx = m});
 	if (m->rendering)

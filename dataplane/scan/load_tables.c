@@ -154,6 +154,8 @@ static bool load_section(struct mw_load *l, uint32_t at, uint32_t *special_room)
 		if (to->always[i] >= rs->expr_count || rs->exprs[to->always[i]].re == NULL)
 			return mw_load_fail(l, "the ruleset file is not consistent (sections)");
 	}
+	to->members = s.members;
+	to->member_count = s.member_count;
 	for (uint32_t i = 0; i < s.member_count; i++) {
 		uint32_t expr = mw_ruleset_u32_at(s.members, i);
 
@@ -186,6 +188,36 @@ static bool load_section(struct mw_load *l, uint32_t at, uint32_t *special_room)
 	return true;
 }
 
+/* Is every expression over raw chunks sought in the raw octets as well, and only whether it matches
+ * of interest? An expression that is confirmed in one of them is another one there. */
+static bool covered(struct mw_load *l)
+{
+	struct mw_ruleset *rs = l->rules;
+	const uint32_t raw_at = rs->by_kind[MW_RECORD_RAWBODY],
+		       full_at = rs->by_kind[MW_RECORD_FULL];
+	const struct mw_scan_section *raw, *full;
+	uint8_t *in_full;
+
+	if (raw_at == MW_RULESET_NONE || full_at == MW_RULESET_NONE)
+		return true;
+	in_full = calloc(rs->expr_count + 1, 1);
+	if (in_full == NULL)
+		return mw_load_fail(l, "there is no memory for the ruleset");
+	raw = &rs->sections[raw_at];
+	full = &rs->sections[full_at];
+	for (uint32_t i = 0; i < full->member_count; i++)
+		in_full[mw_ruleset_u32_at(full->members, i)] = 1;
+	rs->rawbody_in_full = true;
+	for (uint32_t i = 0; i < raw->member_count; i++) {
+		uint32_t expr = mw_ruleset_u32_at(raw->members, i);
+
+		if (!in_full[expr] || rs->exprs[expr].re != NULL || rs->exprs[expr].counted)
+			rs->rawbody_in_full = false;
+	}
+	free(in_full);
+	return true;
+}
+
 static bool load_sections(struct mw_load *l)
 {
 	struct mw_ruleset *rs = l->rules;
@@ -201,7 +233,7 @@ static bool load_sections(struct mw_load *l)
 		if (!load_section(l, i, &special_room))
 			return false;
 	}
-	return rs->sections != NULL;
+	return rs->sections != NULL && covered(l);
 }
 
 static bool load_automata(struct mw_load *l)

@@ -8,6 +8,11 @@ uint32_t mw_ruleset_wants(const struct mw_ruleset *rules)
 	return rules->wants;
 }
 
+bool mw_ruleset_rawbody_in_full(const struct mw_ruleset *rules)
+{
+	return rules->rawbody_in_full;
+}
+
 uint32_t mw_ruleset_digests(const struct mw_ruleset *rules)
 {
 	return rules->digest_kinds;

@@ -33,6 +33,8 @@ struct mw_scan_section {
 	const struct mw_automaton *automaton;
 	uint32_t *always;
 	uint32_t always_count;
+	struct mw_span members; /* u32 each: every expression of the section */
+	uint32_t member_count;
 };
 
 /* A header rule that says something about a header that is not there, or that is. */
@@ -65,6 +67,7 @@ struct mw_ruleset {
 	uint32_t by_kind[MW_RECORD_KINDS]; /* section without a name, or NONE */
 	uint32_t buckets[MW_SECTION_BUCKETS];
 	uint32_t wants, digest_kinds;
+	bool rawbody_in_full;
 	size_t database_bytes;
 };
 

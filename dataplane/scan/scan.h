@@ -28,6 +28,8 @@ void mw_ruleset_free(struct mw_ruleset *rules);
 
 /* Bit (1 << kind) for every kind of record that some rule looks at: others need not be made. */
 uint32_t mw_ruleset_wants(const struct mw_ruleset *rules);
+/* True when a RAWBODY record whose octets are also in FULL, as they are, can add nothing. */
+bool mw_ruleset_rawbody_in_full(const struct mw_ruleset *rules);
 /* Bit (1 << MW_DIGEST_x) for hashes of attachments that some rule compares (the scanner makes
  * them). */
 uint32_t mw_ruleset_digests(const struct mw_ruleset *rules);

@@ -41,6 +41,11 @@ uint32_t mw_ruleset_wants(const struct mw_ruleset *r)
 	return 1u << MW_RECORD_BODY | 1u << MW_RECORD_HEADER | 1u << MW_RECORD_FULL;
 }
 
+bool mw_ruleset_rawbody_in_full(const struct mw_ruleset *r)
+{
+	return false;
+}
+
 const struct mw_ruleset_rule *mw_ruleset_rule(const struct mw_ruleset *r, uint32_t index)
 {
 	return &r->rule;

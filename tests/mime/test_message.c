@@ -516,6 +516,34 @@ static int open_bench(void **state)
 	return bench == NULL ? -1 : 0;
 }
 
+/* What stands in the message as it is comes as FULL alone; what was decoded comes as RAWBODY too,
+ * also in a message within. */
+static void test_rawbody_new(void **state)
+{
+	static const char mail[] =
+		"Subject: x\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n"
+		"--b\r\nContent-Type: text/plain\r\n\r\nstands there\r\n"
+		"--b\r\nContent-Type: text/plain\r\nContent-Transfer-Encoding: "
+		"quoted-printable\r\n\r\n"
+		"was=20coded\r\n"
+		"--b\r\nContent-Type: message/rfc822\r\nContent-Transfer-Encoding: base64\r\n\r\n"
+		/* Subject: y, a blank line, "within" */
+		"U3ViamVjdDogeQ0KDQp3aXRoaW4NCg==\r\n--b--\r\n";
+	struct log log = {0};
+	const uint32_t all = MW_MESSAGE_WANT(MW_RECORD_RAWBODY) | MW_MESSAGE_WANT(MW_RECORD_FULL);
+
+	(void)state;
+	run(&log, all, (const uint8_t *)mail, sizeof(mail) - 1, NULL, 0);
+	assert_int_equal(log.count[MW_RECORD_RAWBODY], 3);
+	run(&log, all | MW_MESSAGE_WANT_RAWBODY_NEW, (const uint8_t *)mail, sizeof(mail) - 1, NULL,
+		0);
+	assert_int_equal(log.count[MW_RECORD_RAWBODY], 2);
+	assert_null(strstr(log.text, "stands there"));
+	assert_non_null(strstr(log.text, "was coded"));
+	assert_non_null(strstr(log.text, "within"));
+	log_free(&log);
+}
+
 static int close_bench(void **state)
 {
 	(void)state;
@@ -529,6 +557,7 @@ int main(void)
 		cmocka_unit_test(test_generated),
 		cmocka_unit_test(test_cut_anywhere),
 		cmocka_unit_test(test_wants),
+		cmocka_unit_test(test_rawbody_new),
 		cmocka_unit_test(test_hostile),
 		cmocka_unit_test(test_small_arena),
 		cmocka_unit_test(test_headers),

@@ -40,6 +40,30 @@ static void test_phrases_everywhere(void **state)
 	rig_free(&rig);
 }
 
+/* Raw chunks can only be left out when all that is sought in them is sought in the raw octets too.
+ */
+static void test_rawbody_in_full(void **state)
+{
+	static const struct {
+		const char *file, *rules;
+		bool covered;
+	} cases[] = {
+		{"a.txt", "buy now\nmeet\tme\n", true},
+		{"a.txt", "A\t1\tbuy now\nB\t1\t/buy\\s+now/i\n", false},
+		{"a.cf", "rawbody A /buy now/\nscore A 1\nfull B /buy now/\nscore B 1\n", false},
+		{"a.cf", "body A /buy now/\nscore A 1\n", false},
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct rig rig = {0};
+
+		rig_rules(&rig, cases[i].file, cases[i].rules);
+		assert_int_equal(mw_ruleset_rawbody_in_full(rig.rules), cases[i].covered);
+		rig_end(&rig, 1000);
+		rig_free(&rig);
+	}
+}
+
 static void test_named_phrases(void **state)
 {
 	struct rig rig = {0};
@@ -308,6 +332,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_phrases_everywhere),
+		cmocka_unit_test(test_rawbody_in_full),
 		cmocka_unit_test(test_named_phrases),
 		cmocka_unit_test(test_spamassassin_rules),
 		cmocka_unit_test(test_meta_arithmetic),
