@@ -249,7 +249,10 @@ static size_t words_at_once(
 			continued &= (1u << n) - 1;
 			*stopped = true;
 		}
-		*characters += n - (unsigned)__builtin_popcount(continued);
+		*characters += n;
+		for (; continued != 0;
+			continued &= continued - 1) /* rare: no character begins there */
+			--*characters;
 		i += n;
 	}
 	return i;

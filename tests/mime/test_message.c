@@ -538,9 +538,9 @@ static void test_rawbody_new(void **state)
 	run(&log, all | MW_MESSAGE_WANT_RAWBODY_NEW, (const uint8_t *)mail, sizeof(mail) - 1, NULL,
 		0);
 	assert_int_equal(log.count[MW_RECORD_RAWBODY], 2);
-	assert_null(strstr(log.text, "stands there"));
-	assert_non_null(strstr(log.text, "was coded"));
-	assert_non_null(strstr(log.text, "within"));
+	assert_null(strstr(log.kinds[MW_RECORD_RAWBODY].text, "stands there"));
+	assert_non_null(strstr(log.kinds[MW_RECORD_RAWBODY].text, "was coded"));
+	assert_non_null(strstr(log.kinds[MW_RECORD_RAWBODY].text, "within"));
 	log_free(&log);
 }
 
