@@ -87,7 +87,8 @@ bool mw_smtp_line_take(struct mw_smtp *s, const uint8_t *p, size_t n, size_t *us
 	} else {
 		mw_smtp_note(s, MW_REASON_BARE_LF);
 	}
-	/* A line that servers may read differently, for its end or its length, is not to be relied on. */
+	/* A line that servers may read differently, for its end or its length, is not to be relied
+	 * on. */
 	*whole = s->line_cr && total <= MW_SMTP_LINE_MAX && !s->line_secret;
 	if (total > MW_SMTP_LINE_MAX && !s->line_secret) {
 		size_t verb_end;
