@@ -11,6 +11,8 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "common/base/log.h"
+
 enum client_state { CLIENT_FREE, CLIENT_READING, CLIENT_WAITING, CLIENT_WRITING };
 
 struct client {
@@ -69,6 +71,20 @@ static int claim(
 	return 0;
 }
 
+/* /run is empty after each start of the machine: the socket's own directory is made, not those
+ * above. */
+static void make_directory(const char *path)
+{
+	char directory[sizeof(((struct sockaddr_un *)NULL)->sun_path)];
+	const char *slash = strrchr(path, '/');
+
+	if (slash == NULL || slash == path)
+		return;
+	snprintf(directory, sizeof(directory), "%.*s", (int)(slash - path), path);
+	if (mkdir(directory, 0755) == 0)
+		mw_log(MW_LOG_NOTICE, "made the directory %s for the control socket", directory);
+}
+
 struct mw_server *mw_server_start(
 	struct mw_ctl *ctl, const char *path, char *error, size_t error_size)
 {
@@ -81,6 +97,7 @@ struct mw_server *mw_server_start(
 		return NULL;
 	}
 	memcpy(address.sun_path, path, strlen(path) + 1);
+	make_directory(path);
 	if (claim(path, &address, error, error_size) != 0)
 		return NULL;
 	server = calloc(1, sizeof(*server));
@@ -95,8 +112,10 @@ struct mw_server *mw_server_start(
 	if (server->fd < 0 ||
 		bind(server->fd, (const struct sockaddr *)&address, sizeof(address)) != 0 ||
 		listen(server->fd, 64) != 0) {
-		snprintf(error, error_size, "the control socket %s cannot be opened: %s", path,
-			strerror(errno));
+		snprintf(error, error_size, "the control socket %s cannot be opened: %s%s", path,
+			strerror(errno),
+			errno == ENOENT ? "; make its directory, or name another with socket_path"
+					: "");
 		umask(mask);
 		if (server->fd >= 0)
 			close(server->fd);

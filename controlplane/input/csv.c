@@ -226,7 +226,7 @@ static int take_contact(struct mw_csv_reader *r, const size_t *place, struct mw_
 	struct mw_csv_map *counts, struct mw_csv_contact *row)
 {
 	struct mw_contact *c = &row->contact;
-	char position[8], role[16], key[MW_CUSTOMER_ID_MAX + 16];
+	char position[8], role[16], key[MW_CUSTOMER_ID_MAX + 32];
 	unsigned long number;
 	uint64_t *count;
 	char *end;
@@ -258,7 +258,9 @@ static int take_contact(struct mw_csv_reader *r, const size_t *place, struct mw_
 		return mw_csv_error(r, "email \"%.64s\" is no mail address", c->email);
 	if (c->phone[0] == '\0' && c->email[0] == '\0')
 		return mw_csv_error(r, "a contact with neither phone nor email cannot be reached");
-	snprintf(key, sizeof(key), "%s %u", row->customer, c->position);
+	/* Each role has a list of its own: the first contact and the first account manager differ.
+	 */
+	snprintf(key, sizeof(key), "%s %s %u", row->customer, role, c->position);
 	if ((rc = once(r, positions, mw_csv_hash(key, strlen(key), 2), "contact", key)) != 0)
 		return rc;
 	count = mw_csv_map_at(counts, mw_csv_hash(row->customer, strlen(row->customer), 3));
