@@ -130,6 +130,7 @@ int trace_load(struct trace *trace, const char *path, const struct mw_port_set *
 		return -1;
 	memset(&nobody, 0, sizeof(nobody));
 	connection_of(&s, &nobody, true);
+	trace->captured = true;
 	while ((rc = mw_capture_next(capture, &frame, error, error_size)) == 1)
 		sort_in(&s, &frame, ports);
 	mw_capture_close(capture);

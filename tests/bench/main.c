@@ -25,6 +25,7 @@ static const char usage[] =
 	"      --make-phrases COUNT  write them instead\n"
 	"      --ruleset FILE        what mailweir-rules made of them, or of other rules\n"
 	"      --pcap FILE           play this capture instead of made-up mail\n"
+	"      --mail FOLDER         play its files as messages instead\n"
 	"      --make-capture FILE   write the made-up mixed mail as a capture, and end\n"
 	"      --text                of text-only mail instead\n"
 	"      --count FILE          print how many octets its frames had on the wire, and end\n"
@@ -90,15 +91,16 @@ static int options(struct options *o, int argc, char **argv)
 		FIGURE,
 		NOTE,
 		COUNT,
-		TEXT
+		TEXT,
+		MAIL
 	};
 	static const struct option names[] = {{"phrases", 1, NULL, PHRASES},
 		{"make-phrases", 1, NULL, MAKE_PHRASES}, {"ruleset", 1, NULL, RULESET},
 		{"pcap", 1, NULL, PCAP}, {"make-capture", 1, NULL, MAKE_CAPTURE},
 		{"ports", 1, NULL, PORTS}, {"seconds", 1, NULL, SECONDS}, {"lanes", 1, NULL, LANES},
 		{"bytes", 1, NULL, BYTES}, {"seed", 1, NULL, SEED}, {"figure", 1, NULL, FIGURE},
-		{"note", 1, NULL, NOTE}, {"text", 0, NULL, TEXT}, {"count", 1, NULL, COUNT},
-		{"help", 0, NULL, 'h'}, {0}};
+		{"note", 1, NULL, NOTE}, {"mail", 1, NULL, MAIL}, {"text", 0, NULL, TEXT},
+		{"count", 1, NULL, COUNT}, {"help", 0, NULL, 'h'}, {0}};
 	struct measure_options *m = &o->measure;
 	uint64_t n = 0;
 	int c;
@@ -124,6 +126,9 @@ static int options(struct options *o, int argc, char **argv)
 			break;
 		case MAKE_CAPTURE:
 			o->capture_out = optarg;
+			break;
+		case MAIL:
+			m->mail = optarg;
 			break;
 		case TEXT:
 			o->text = true;

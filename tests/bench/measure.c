@@ -46,7 +46,9 @@ static bool sample(
 
 	do {
 		player_pass(player, &out->last);
-		if (out->last.messages != trace->messages || out->last.stuck > 0)
+		/* A capture may lack frames: then some of what follows cannot be played either. */
+		if (out->last.messages != trace->messages ||
+			(out->last.stuck > 0 && !trace->captured))
 			return false;
 		cpu += out->last.cpu_ns;
 		bytes += trace->wire_bytes;
@@ -217,7 +219,7 @@ static int make_workloads(const struct measure_options *o, const struct trace_ph
 	struct play_options options = {.rules = o->rules, .ports = &o->ports};
 	char error[1024];
 
-	*count = o->pcap != NULL ? 1 : 2;
+	*count = o->pcap != NULL || o->mail != NULL ? 1 : 2;
 	if (o->pcap != NULL) {
 		if (trace_load(&w[0].trace, o->pcap, &o->ports, error, sizeof(error)) != 0) {
 			fprintf(stderr, "mailweir-bench: %s\n", error);
@@ -225,6 +227,11 @@ static int make_workloads(const struct measure_options *o, const struct trace_ph
 		}
 		if (count_messages(o, &w[0].trace) != 0)
 			return -1;
+	} else if (o->mail != NULL) {
+		if (trace_mails(&w[0].trace, o->mail, o->seed, error, sizeof(error)) != 0) {
+			fprintf(stderr, "mailweir-bench: %s\n", error);
+			return -1;
+		}
 	} else {
 		trace_synth(&w[0].trace, TRACE_MIXED, o->seed, o->bytes, phrases);
 		trace_synth(&w[1].trace, TRACE_TEXT, o->seed, o->bytes / 2, phrases);

@@ -6,7 +6,7 @@
 #include "tests/bench/play.h"
 
 struct measure_options {
-	const char *pcap; /* NULL: made-up mail */
+	const char *pcap, *mail; /* a capture, a folder of messages; neither: made-up mail */
 	struct mw_ruleset *rules;
 	struct mw_port_set ports;
 	uint32_t seconds;

@@ -11,10 +11,10 @@
 #include "dataplane/engine/internal.h"
 #include "dataplane/proto/checksum.h"
 
-#define OPEN_AT_A_TIME 16      /* connections that send at the same time */
-#define RUN	       4       /* frames of one connection one after the other */
-#define BURST	       32      /* frames between two polls, as the appliance's receive burst */
-#define PATIENCE       2000000 /* polls without progress, then a frame is given up */
+#define OPEN_AT_A_TIME 16 /* connections that send at the same time */
+#define RUN	       4  /* frames of one connection one after the other */
+#define BURST	       32 /* frames between two polls, as the appliance's receive burst */
+#define PATIENCE       3  /* polls that left the lane nothing to do: then no wait will end */
 #define CUSTOMERS      256
 #define MESSAGES       1024
 
@@ -36,6 +36,7 @@ struct player {
 	struct cursor open[OPEN_AT_A_TIME];
 	uint64_t now_ns, pass;
 	uint32_t since_poll;
+	bool busy; /* the last poll left work in the lane */
 	double ns_per_tick;
 	struct play_result *result;
 };
@@ -259,7 +260,7 @@ static void poll(struct player *p)
 {
 	uint64_t start = spent_ns(p), spent;
 
-	mw_lane_poll(p->lane, p->now_ns);
+	p->busy = mw_lane_poll(p->lane, p->now_ns);
 	spent = spent_ns(p) - start;
 	if (spent > p->result->longest_poll_ns)
 		p->result->longest_poll_ns = spent;
@@ -298,7 +299,8 @@ static bool play_frame(struct player *p, struct cursor *c)
 	case MW_REASON_OVER_BUDGET:
 	case MW_REASON_ACK_AHEAD:
 		p->result->repeats++;
-		if (c->tried++ < PATIENCE)
+		c->tried = p->busy ? 0 : c->tried + 1;
+		if (c->tried <= PATIENCE)
 			return false;
 		p->result->stuck++;
 		break;
@@ -335,8 +337,9 @@ static void play_all(struct player *p)
 			for (int k = 0; k < RUN && !c->waiting && c->next < s->count; k++)
 				if (!play_frame(p, c))
 					break;
-			if (c->waiting && ++c->tried > PATIENCE) {
+			if (c->waiting && !p->busy && ++c->tried > PATIENCE) {
 				c->waiting = false;
+				c->tried = 0;
 				p->result->stuck++;
 			}
 			waiting += c->waiting;
@@ -371,8 +374,11 @@ void player_pass(struct player *p, struct play_result *out)
 		/* What stays of a closed connection goes after a minute: its removal belongs to the
 		 * work. */
 		p->now_ns += 61 * MW_NS_PER_S;
-		for (int i = 0; i < 100000 && counters->flows > 0; i++)
-			poll(p);
+		for (uint64_t before = UINT64_MAX; before != counters->flows;) {
+			before = counters->flows;
+			for (int i = 0; i < 64 && counters->flows > 0; i++)
+				poll(p);
+		}
 	}
 	result.cpu_ns = clock_ns(CLOCK_THREAD_CPUTIME_ID) - start;
 	result.held = counters->held - result.held;

@@ -36,6 +36,12 @@ check "$work/made-up"
 "$bench" --phrases "$work/phrases.txt" --ruleset "$work/ruleset" --seconds 1 --pcap "$work/mail.pcap" \
 	--lanes 1 "${figures[@]}" >"$work/capture"
 check "$work/capture"
+mkdir "$work/mail"
+printf 'From: a@example.org\nSubject: one\n\n.a dot first\nbody\n' >"$work/mail/1"
+printf 'Subject: two\n\nno line end' >"$work/mail/2"
+"$bench" --phrases "$work/phrases.txt" --ruleset "$work/ruleset" --seconds 1 --mail "$work/mail" \
+	--lanes 1 "${figures[@]}" >"$work/mails"
+check "$work/mails"
 if "$bench" --phrases "$work/phrases.txt" --pcap "$work/phrases.txt" >"$work/out" 2>"$work/err"; then
 	fail "a text file was taken for a capture"
 fi

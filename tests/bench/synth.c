@@ -6,6 +6,8 @@
  */
 #include "tests/bench/trace.h"
 
+#include <errno.h>
+#include <glob.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -28,7 +30,13 @@ struct draft {
 	size_t len;
 };
 
+struct mails {
+	glob_t files;
+	size_t next;
+};
+
 struct maker {
+	struct mails *mails; /* NULL: made up */
 	struct trace *trace;
 	struct rng rng;
 	const struct words *words;
@@ -247,10 +255,37 @@ static void base64_mail(struct maker *m)
 	say(d, "--m-%08x--\r\n", m->number);
 }
 
-static void make_mail(struct maker *m, enum trace_kind kind)
+/* The next file that is a message of bearable length; false: none is left. */
+static bool file_mail(struct maker *m)
+{
+	while (m->mails->next < m->mails->files.gl_pathc) {
+		FILE *f = fopen(m->mails->files.gl_pathv[m->mails->next++], "re");
+		size_t len = 0;
+		int c, before = '\n';
+
+		m->mail.len = 0;
+		while (f != NULL && (c = getc(f)) != EOF && ++len < MESSAGE_MAX / 4) {
+			if (c == '\n' && before != '\r')
+				put(&m->mail, "\r", 1);
+			put(&m->mail, &(char){(char)c}, 1);
+			before = c;
+		}
+		if (f != NULL)
+			fclose(f);
+		if (before != '\n')
+			put(&m->mail, "\r\n", 2);
+		if (f != NULL && len > 0 && len < MESSAGE_MAX / 4)
+			return true;
+	}
+	return false;
+}
+
+static bool make_mail(struct maker *m, enum trace_kind kind)
 {
 	size_t die = rng_below(&m->rng, 10);
 
+	if (m->mails != NULL)
+		return file_mail(m);
 	m->mail.len = 0;
 	if (kind == TRACE_TEXT || die < 6)
 		plain_mail(m);
@@ -258,6 +293,7 @@ static void make_mail(struct maker *m, enum trace_kind kind)
 		html_mail(m);
 	else
 		base64_mail(m);
+	return true;
 }
 
 /* Dots at line starts doubled, and the dot that ends it (RFC 5321, 4.5.2). */
@@ -362,7 +398,8 @@ static void session(struct maker *m, enum trace_kind kind)
 		       "52428800\r\n250-ENHANCEDSTATUSCODES\r\n"
 		       "250-8BITMIME\r\n250 SMTPUTF8\r\n");
 	for (size_t i = 0; i < messages; i++) {
-		make_mail(m, kind);
+		if (!make_mail(m, kind))
+			break;
 		make_wire(m);
 		snprintf(line, sizeof(line),
 			"MAIL FROM:<%s@office.example> SIZE=%zu\r\nRCPT "
@@ -382,23 +419,58 @@ static void session(struct maker *m, enum trace_kind kind)
 	m->number++;
 }
 
-void trace_synth(struct trace *trace, enum trace_kind kind, uint64_t seed, size_t bytes,
-	const struct trace_phrases *phrases)
+static void open_maker(struct maker *m)
 {
 	static struct words words;
-	struct maker m = {.trace = trace, .rng = {seed}, .words = &words, .phrases = phrases};
-	struct rng vocabulary = {
-		seed ^ 0x706872617365u}; /* the phrases' own: near misses are the rule */
+	struct rng vocabulary = {m->rng.state ^ VOCABULARY};
 
 	make_words(&words, &vocabulary);
-	m.mail.data = malloc(MESSAGE_MAX);
-	m.wire.data = malloc(MESSAGE_MAX);
-	if (m.mail.data == NULL || m.wire.data == NULL) {
+	m->words = &words;
+	m->mail.data = malloc(MESSAGE_MAX);
+	m->wire.data = malloc(MESSAGE_MAX);
+	if (m->mail.data == NULL || m->wire.data == NULL) {
 		fprintf(stderr, "mailweir-bench: out of memory\n");
 		exit(1);
 	}
+}
+
+static void close_maker(struct maker *m)
+{
+	free(m->mail.data);
+	free(m->wire.data);
+}
+
+void trace_synth(struct trace *trace, enum trace_kind kind, uint64_t seed, size_t bytes,
+	const struct trace_phrases *phrases)
+{
+	struct maker m = {.trace = trace, .rng = {seed}, .phrases = phrases};
+
+	open_maker(&m);
 	while (trace->wire_bytes < bytes)
 		session(&m, kind);
-	free(m.mail.data);
-	free(m.wire.data);
+	close_maker(&m);
+}
+
+int trace_mails(
+	struct trace *trace, const char *folder, uint64_t seed, char *error, size_t error_size)
+{
+	static const struct trace_phrases none;
+	struct mails mails = {0};
+	struct maker m = {.trace = trace, .rng = {seed}, .phrases = &none, .mails = &mails};
+	char pattern[4096];
+
+	snprintf(pattern, sizeof(pattern), "%s/*", folder);
+	if (glob(pattern, 0, NULL, &mails.files) != 0) {
+		snprintf(error, error_size, "%s: no files in it", folder);
+		return -1;
+	}
+	open_maker(&m);
+	while (mails.next < mails.files.gl_pathc && trace->session_count < 50000)
+		session(&m, TRACE_MIXED);
+	close_maker(&m);
+	globfree(&mails.files);
+	if (trace->messages > 0)
+		return 0;
+	snprintf(error, error_size, "%s: no mail in it", folder);
+	return -1;
 }

@@ -42,6 +42,7 @@ struct trace {
 	struct trace_payload *payload;
 	uint32_t payload_count, payload_room;
 	uint64_t wire_bytes, payload_bytes;
+	bool captured;	   /* not made up */
 	uint64_t messages; /* sent in it; of a capture: found by the lane as a bystander */
 };
 
@@ -60,6 +61,10 @@ void trace_phrases_free(struct trace_phrases *phrases);
 /* About `bytes` of mail traffic. */
 void trace_synth(struct trace *trace, enum trace_kind kind, uint64_t seed, size_t bytes,
 	const struct trace_phrases *phrases);
+/* All files of a folder as messages, LF line ends made CRLF; those that are too long are left out.
+ * 0, or -1 and a sentence. */
+int trace_mails(
+	struct trace *trace, const char *folder, uint64_t seed, char *error, size_t error_size);
 /* 0, or -1 and a sentence. */
 int trace_load(struct trace *trace, const char *path, const struct mw_port_set *ports, char *error,
 	size_t error_size);
