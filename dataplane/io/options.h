@@ -32,7 +32,7 @@ struct mw_io_options {
 	uint32_t flows;	       /* per lane; 0: the lane's default */
 	uint32_t ring_entries; /* between two lanes */
 	uint32_t seconds;      /* of a bench, or stop after so long; 0: until a signal */
-	bool hash_messages; /* SHA-256 of each message, for the evidence */
+	bool hash_messages;    /* SHA-256 of each message, for the evidence */
 	bool bench_fastpath;
 	bool verbose;
 };
