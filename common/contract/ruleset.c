@@ -141,6 +141,7 @@ void mw_ruleset_read_section(struct mw_reader *r, struct mw_ruleset_section *out
 	out->automaton = mw_read_u32(r);
 	out->always = read_blob(r);
 	out->members = read_blob(r);
+	out->quiet_len = mw_read_u16(r);
 	out->always_count = (uint32_t)(out->always.len / 4);
 	out->member_count = (uint32_t)(out->members.len / 4);
 	if (out->always.len % 4 != 0 || out->members.len % 4 != 0)

@@ -14,7 +14,7 @@
 #include "common/base/span.h"
 #include "common/contract/event.h"
 
-#define MW_RULESET_VERSION   3
+#define MW_RULESET_VERSION   4
 #define MW_RULESET_NONE	     UINT32_MAX /* "no such index" */
 #define MW_RULESET_ERROR_MAX 256	/* buffer for a sentence that says what is wrong */
 
@@ -85,7 +85,19 @@ struct mw_ruleset_section {
 	struct mw_span always;	/* u32 each */
 	uint32_t member_count;	/* every expression of the section */
 	struct mw_span members; /* u32 each */
+	/* Over a stream: no match is longer than this, and none consists of octets alone that
+	 * base64 text has (mw_base64_text). 0: not so. */
+	uint16_t quiet_len;
 };
+
+#define MW_QUIET_MAX 128 /* longest match with which the promise is given */
+
+/* Letters, digits, "+", "/", "=", CR, LF. */
+static inline bool mw_base64_text(uint8_t c)
+{
+	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+	       c == '+' || c == '/' || c == '=' || c == '\r' || c == '\n';
+}
 
 struct mw_ruleset_database {
 	bool stream;

@@ -99,6 +99,7 @@ void mw_ruleset_write_section(struct mw_ruleset_writer *w, const struct mw_rules
 	put(w, v->automaton, 4);
 	put_blob(w, v->always);
 	put_blob(w, v->members);
+	put(w, v->quiet_len, 2);
 }
 
 void mw_ruleset_write_database(struct mw_ruleset_writer *w, const struct mw_ruleset_database *v)

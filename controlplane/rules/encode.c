@@ -38,6 +38,28 @@ static void put_octets(uint8_t **at, const struct mw_octets *s)
 	}
 }
 
+/* What the scanner may know about long runs of base64 (struct mw_ruleset_section). */
+static uint16_t quiet_len(const struct mw_plan_section *s)
+{
+	size_t longest = 0;
+
+	if (!mw_plan_is_stream(s->kind) || s->regex_count > 0 || s->sequence_count > 0 ||
+		s->always.count > 0)
+		return 0;
+	for (size_t i = 0; i < s->literal_count; i++) {
+		const struct mw_span text = s->literals[i].text;
+		size_t at = 0;
+
+		while (at < text.len && mw_base64_text(text.data[at]))
+			at++;
+		if (at == text.len || text.len > MW_QUIET_MAX)
+			return 0;
+		if (text.len > longest)
+			longest = text.len;
+	}
+	return (uint16_t)longest;
+}
+
 static void write_automaton(
 	struct mw_plan *plan, const struct mw_plan_section *s, struct mw_ruleset_writer *out)
 {
@@ -172,7 +194,8 @@ int mw_ruleset_encode(struct mw_plan *plan, const struct mw_built *built,
 			.regex_db = s->regex_db,
 			.automaton = s->automaton,
 			.always = u32_list(bag, s->always.items, s->always.count),
-			.members = u32_list(bag, s->members.items, s->members.count)};
+			.members = u32_list(bag, s->members.items, s->members.count),
+			.quiet_len = quiet_len(s)};
 
 		mw_ruleset_write_section(out, &v);
 	}

@@ -300,6 +300,7 @@ struct mw_transfer *mw_transfer_begin(
 	}
 	t->config = lane->message_config;
 	t->config.want = wants(lane, t->rules);
+	t->config.full_quiet = t->rules != NULL ? mw_ruleset_full_quiet(t->rules) : 0;
 	t->message = mw_message_init((uint8_t *)t + MW_TRANSFER_HEADER, &t->config, &t->arena,
 		lane->message_scratch, on_record, t);
 	for (at = &flow->content->transfers; *at != NULL; at = &(*at)->flow_next)

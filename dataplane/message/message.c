@@ -1,6 +1,5 @@
 /*
- * One message from its first octet to its last: counts and hashes the octets, streams them as FULL
- * records, and pushes them through the MIME machine, whose calls the other files of this folder
+ * One message from its first octet to its last: counts and hashes the octets and pushes them through the MIME machine, whose calls the other files of this folder
  * take.
  */
 #include "dataplane/message/message_state.h"
@@ -155,52 +154,6 @@ struct mw_message *mw_message_init(void *memory, const struct mw_message_config 
 	return m;
 }
 
-static void full_record(struct mw_message *m, const void *data, size_t len, bool last)
-{
-	struct mw_record record = {
-		.kind = MW_RECORD_FULL, .data = mw_span_of(data, len), .last = last};
-
-	if (len > 0 || last)
-		mw_message_emit(m, &record);
-}
-
-/* CRLF becomes LF, as a receiver stores it and as rules over `full` are written. */
-static void full_feed(struct mw_message *m, struct mw_span in)
-{
-	uint8_t *out = m->scratch->lines;
-	const size_t size = sizeof(m->scratch->lines);
-	size_t at = 0, len = 0;
-
-	while (at < in.len) {
-		const uint8_t *cr;
-		size_t run = in.len - at;
-
-		if (len + 1 >= size) {
-			full_record(m, out, len, false);
-			len = 0;
-		}
-		if (m->full_cr) {
-			if (in.data[at] != '\n')
-				out[len++] = '\r';
-			m->full_cr = false;
-			continue;
-		}
-		if (run > size - len - 1)
-			run = size - len - 1;
-		cr = memchr(in.data + at, '\r', run);
-		if (cr != NULL)
-			run = (size_t)(cr - (in.data + at));
-		memcpy(out + len, in.data + at, run);
-		len += run;
-		at += run;
-		if (cr != NULL) {
-			m->full_cr = true;
-			at++;
-		}
-	}
-	full_record(m, out, len, false);
-}
-
 void mw_message_feed(struct mw_message *m, struct mw_span octets)
 {
 	if (m->ended || m->gap || octets.len == 0)
@@ -209,7 +162,7 @@ void mw_message_feed(struct mw_message *m, struct mw_span octets)
 	if (mw_message_wants(m, MW_MESSAGE_WANT_SHA256))
 		SHA256_Update(&m->sha, octets.data, octets.len);
 	if (mw_message_wants(m, MW_MESSAGE_WANT(MW_RECORD_FULL)))
-		full_feed(m, octets);
+		mw_message_full_feed(m, octets);
 	mw_mime_feed(&m->mime, octets);
 }
 
@@ -228,7 +181,7 @@ void mw_message_end(struct mw_message *m, bool complete)
 	if (m->rendering)
 		mw_render_finish(&m->render);
 	if (mw_message_wants(m, MW_MESSAGE_WANT(MW_RECORD_FULL)))
-		full_record(m, "\r", m->full_cr ? 1 : 0, true);
+		mw_message_full_end(m);
 	if (mw_message_wants(m, MW_MESSAGE_WANT_SHA256))
 		SHA256_Final(m->facts.sha256, &m->sha);
 	if (mw_message_wants(m, MW_MESSAGE_WANT_CONTENT_KEY))

@@ -31,12 +31,17 @@
  */
 #define MW_MESSAGE_ANOMALY(reason) (1ull << ((reason)-MW_REASON_ASYMMETRIC))
 
+#define MW_MESSAGE_QUIET_MAX 128
+
 /* One for all messages of a lane. Limits of 0 mean the default in brackets. */
 struct mw_message_config {
 	uint32_t want;
 	uint32_t parts_max;	 /* listed parts [256] */
 	uint32_t urls_max;	 /* listed addresses [256] */
 	uint8_t content_key[16]; /* secret of facts.content_key */
+	/* In runs of base64 text, FULL leaves out what is farther than this from both ends; up to
+	 * MW_MESSAGE_QUIET_MAX. 0: nothing. */
+	uint32_t full_quiet;
 };
 
 /* Strings: data NULL means absent (JSON null). All point into the arena. Valid UTF-8. */

@@ -90,6 +90,8 @@ struct mw_message {
 	bool ended, gap;
 	bool rendering; /* paragraphs, addresses: render is in use */
 	bool full_cr;	/* FULL: a CR that may be half of a line end is held back */
+	uint16_t full_held_len;
+	uint32_t full_run; /* octets of whole pieces of base64 text in a row */
 
 	struct mw_message_field *fields, *field_last;
 	struct mw_message_field *names[MW_MESSAGE_BUCKETS]; /* first fields of a name, by hash */
@@ -114,6 +116,7 @@ struct mw_message {
 	size_t inner_path_len;
 
 	/* what follows is set up when it is used */
+	uint8_t full_held[2 * MW_MESSAGE_QUIET_MAX]; /* the end of a run, kept until it is one */
 	struct mw_decode inner_decode;
 	uint8_t inner_sniff[MW_MESSAGE_SNIFF];
 	uint8_t inner_path[MW_MIME_PATH_MAX];
@@ -139,6 +142,10 @@ static inline bool mw_message_wants(const struct mw_message *m, uint32_t bits)
 /* A copy in the arena, cut (at a character) to what one block holds; sets `truncated` for a cut. */
 struct mw_span mw_message_keep(struct mw_message *m, struct mw_span s);
 void mw_message_emit(struct mw_message *m, const struct mw_record *record);
+
+/* message_full.c: the message's octets as FULL */
+void mw_message_full_feed(struct mw_message *m, struct mw_span octets);
+void mw_message_full_end(struct mw_message *m);
 
 /* message_header.c: the top header */
 void mw_message_header_field(struct mw_message *m, struct mw_span field);

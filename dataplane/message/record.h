@@ -34,7 +34,8 @@ enum mw_record_kind {
 	MW_RECORD_RAWBODY,
 	/* One string: an address as found, or a canonical form of it. */
 	MW_RECORD_URI,
-	/* The stored octets, LF line ends, in pieces as they come. stream 0; `last` closes it. */
+	/* The stored octets, LF line ends, in pieces as they come. stream 0; `last` closes it. With
+	 * full_quiet the middle of long runs of base64 text is left out. */
 	MW_RECORD_FULL,
 	/* Decoded octets of a leaf part that is not text, in pieces. stream: the part; `last`
 	   closes it. With MW_RECORD_STREAM_INNER: a uuencoded file that stands in a text part. */

@@ -156,6 +156,9 @@ static bool load_section(struct mw_load *l, uint32_t at, uint32_t *special_room)
 	}
 	to->members = s.members;
 	to->member_count = s.member_count;
+	to->quiet_len = s.quiet_len;
+	if (s.quiet_len > MW_QUIET_MAX)
+		return mw_load_fail(l, "the ruleset file is not consistent (sections)");
 	for (uint32_t i = 0; i < s.member_count; i++) {
 		uint32_t expr = mw_ruleset_u32_at(s.members, i);
 

@@ -13,6 +13,13 @@ bool mw_ruleset_rawbody_in_full(const struct mw_ruleset *rules)
 	return rules->rawbody_in_full;
 }
 
+uint32_t mw_ruleset_full_quiet(const struct mw_ruleset *rules)
+{
+	const uint32_t at = rules->by_kind[MW_RECORD_FULL];
+
+	return at == MW_RULESET_NONE ? 0 : rules->sections[at].quiet_len;
+}
+
 uint32_t mw_ruleset_digests(const struct mw_ruleset *rules)
 {
 	return rules->digest_kinds;

@@ -35,6 +35,7 @@ struct mw_scan_section {
 	uint32_t always_count;
 	struct mw_span members; /* u32 each: every expression of the section */
 	uint32_t member_count;
+	uint16_t quiet_len; /* as in the file */
 };
 
 /* A header rule that says something about a header that is not there, or that is. */

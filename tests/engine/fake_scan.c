@@ -41,6 +41,11 @@ uint32_t mw_ruleset_wants(const struct mw_ruleset *r)
 	return 1u << MW_RECORD_BODY | 1u << MW_RECORD_HEADER | 1u << MW_RECORD_FULL;
 }
 
+uint32_t mw_ruleset_full_quiet(const struct mw_ruleset *r)
+{
+	return 0;
+}
+
 bool mw_ruleset_rawbody_in_full(const struct mw_ruleset *r)
 {
 	return false;

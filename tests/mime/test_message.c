@@ -544,6 +544,104 @@ static void test_rawbody_new(void **state)
 	log_free(&log);
 }
 
+struct octets {
+	uint8_t data[40000];
+	size_t len;
+};
+
+static void on_full(void *ctx, const struct mw_record *r)
+{
+	struct octets *out = ctx;
+
+	assert_int_equal(r->kind, MW_RECORD_FULL);
+	assert_true(out->len + r->data.len <= sizeof(out->data));
+	if (r->data.len > 0)
+		memcpy(out->data + out->len, r->data.data, r->data.len);
+	out->len += r->data.len;
+}
+
+static bool of_base64(uint8_t c)
+{
+	return c == '\n' || c == '\r' ||
+	       memchr("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+		      "0123456789+/=",
+		       c, 65) != NULL;
+}
+
+static void full_of(struct octets *out, const struct octets *mail, uint32_t quiet, struct rng *r,
+	size_t piece_max)
+{
+	out->len = 0;
+	bench->config.full_quiet = quiet;
+	bench_begin(bench, MW_MESSAGE_WANT(MW_RECORD_FULL), on_full, out);
+	for (size_t at = 0; at < mail->len;) {
+		size_t n = 1 + rng_below(r, piece_max);
+
+		n = n < mail->len - at ? n : mail->len - at;
+		mw_message_feed(bench->m, mw_span_of(mail->data + at, n));
+		at += n;
+	}
+	mw_message_end(bench->m, true);
+	bench->config.full_quiet = 0;
+}
+
+/* Around every octet that is no base64 text both streams read the same, as far as a match reaches;
+ * they have the same such octets; so the same matches with one. */
+static void assert_same_matches(const struct octets *a, const struct octets *b, size_t reach)
+{
+	size_t i = 0, k = 0;
+
+	for (;;) {
+		size_t before, behind;
+
+		while (i < a->len && of_base64(a->data[i]))
+			i++;
+		while (k < b->len && of_base64(b->data[k]))
+			k++;
+		if (i == a->len || k == b->len)
+			break;
+		before = i < reach ? i : reach;
+		behind = a->len - i < reach ? a->len - i : reach;
+		assert_true(k >= before && b->len - k >= behind);
+		assert_memory_equal(a->data + i - before, b->data + k - before, before + behind);
+		i++;
+		k++;
+	}
+	assert_int_equal(i, a->len);
+	assert_int_equal(k, b->len);
+}
+
+static void test_full_quiet(void **state)
+{
+	static const char some[] = "AZaz09+/=\r\n\r\n", others[] = " -.:\x80\xff\t_",
+			  end[] = "\r\n";
+	static struct octets mail, all, sparse;
+	struct rng r = {rng_seed("full, sparse")};
+	size_t left_out = 0;
+
+	(void)state;
+	for (int round = 0; round < 600; round++) {
+		uint32_t quiet = 1 + (uint32_t)rng_below(&r, 24);
+		size_t piece = rng_below(&r, 2) == 0 ? 3 * quiet : 600;
+
+		mail.len = 0;
+		while (mail.len < 8000) {
+			size_t run = rng_below(&r, rng_below(&r, 3) == 0 ? 2000 : 4 * quiet);
+
+			for (size_t i = 0; i < run; i++)
+				mail.data[mail.len++] = rng_below(&r, 30) == 0
+								? (uint8_t)end[rng_below(&r, 2)]
+								: (uint8_t)some[rng_below(&r, 13)];
+			mail.data[mail.len++] = (uint8_t)others[rng_below(&r, 8)];
+		}
+		full_of(&all, &mail, 0, &r, piece);
+		full_of(&sparse, &mail, quiet, &r, piece);
+		assert_same_matches(&all, &sparse, quiet);
+		left_out += all.len - sparse.len;
+	}
+	assert_true(left_out > 0);
+}
+
 static int close_bench(void **state)
 {
 	(void)state;
@@ -558,6 +656,7 @@ int main(void)
 		cmocka_unit_test(test_cut_anywhere),
 		cmocka_unit_test(test_wants),
 		cmocka_unit_test(test_rawbody_new),
+		cmocka_unit_test(test_full_quiet),
 		cmocka_unit_test(test_hostile),
 		cmocka_unit_test(test_small_arena),
 		cmocka_unit_test(test_headers),

@@ -51,9 +51,9 @@ static void write_small(struct mw_ruleset_writer *w)
 
 static void test_golden(void **state)
 {
-	/* Magic, version 3, length 256, then (behind the checksum) the header's fields. */
+	/* Magic, version 4, length 258, then (behind the checksum) the header's fields. */
 	static const uint8_t start[] = {
-		'M', 'W', 'R', 'U', 'L', 'E', 'S', '\n', 0, 0, 0, 3, 0, 0, 0, 0, 0, 0, 1, 0};
+		'M', 'W', 'R', 'U', 'L', 'E', 'S', '\n', 0, 0, 0, 4, 0, 0, 0, 0, 0, 0, 1, 2};
 	static const uint8_t fields[] = {0, 0, 0, 5, 'l', 'i', 'b', ' ', '1', 0, 0, 0, 7, 0, 0, 0,
 		0, 0, 0, 0, 9, 0, 0, 0, 3, 0, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0,
 		0, 0, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0, 1, /* the rule: */ 0, 0, 0, 1, 'R', 0, 0, 0, 1,
@@ -65,7 +65,7 @@ static void test_golden(void **state)
 	for (unsigned i = 28; i < 60; i++)
 		assert_int_equal(w.data[i], 0xaa);
 	assert_memory_equal(w.data + 60, fields, sizeof(fields));
-	assert_int_equal(w.len, 256);
+	assert_int_equal(w.len, 258);
 	free(w.data);
 }
 
@@ -129,9 +129,9 @@ static void test_damage(void **state)
 		assert_int_not_equal(mw_ruleset_open(mw_span_of(w.data, w.len), &file, error), 0);
 		w.data[i] ^= 0x10;
 	}
-	w.data[11] = 4;
+	w.data[11] = MW_RULESET_VERSION + 1;
 	assert_int_equal(mw_ruleset_open(mw_span_of(w.data, w.len), &file, error), -EPROTO);
-	assert_non_null(strstr(error, "version 4"));
+	assert_non_null(strstr(error, "version 5"));
 	free(w.data);
 }
 

@@ -47,10 +47,12 @@ static void test_rawbody_in_full(void **state)
 	static const struct {
 		const char *file, *rules;
 		bool covered;
+		uint32_t quiet;
 	} cases[] = {
-		{"a.txt", "buy now\nmeet\tme\n", true},
+		{"a.txt", "buy now\nmeet\tme\n", true, 7},
+		{"a.txt", "buy now\nviagra\n", true, 0},
 		{"a.txt", "A\t1\tbuy now\nB\t1\t/buy\\s+now/i\n", false},
-		{"a.cf", "rawbody A /buy now/\nscore A 1\nfull B /buy now/\nscore B 1\n", false},
+		{"a.cf", "rawbody A /buy now/\nscore A 1\nfull B /buy now/\nscore B 1\n", false, 7},
 		{"a.cf", "body A /buy now/\nscore A 1\n", false},
 	};
 
@@ -59,6 +61,7 @@ static void test_rawbody_in_full(void **state)
 
 		rig_rules(&rig, cases[i].file, cases[i].rules);
 		assert_int_equal(mw_ruleset_rawbody_in_full(rig.rules), cases[i].covered);
+		assert_int_equal(mw_ruleset_full_quiet(rig.rules), cases[i].quiet);
 		rig_end(&rig, 1000);
 		rig_free(&rig);
 	}
