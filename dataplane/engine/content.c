@@ -40,6 +40,17 @@ static void answered(struct mw_lane *lane, struct mw_flow *flow, const struct mw
 	mw_transfer_settle(lane, t);
 }
 
+static void content_begins(
+	struct mw_lane *lane, struct mw_flow *flow, const struct mw_smtp_event *event)
+{
+	struct mw_transfer *t = mw_transfer_begin(lane, flow, event->envelope);
+
+	if (t != NULL)
+		flow->content->receiving = t;
+	else
+		mw_content_lose(lane, flow, MW_REASON_MEMORY);
+}
+
 static void content_ends(
 	struct mw_lane *lane, struct mw_flow *flow, const struct mw_smtp_event *event)
 {
@@ -67,9 +78,13 @@ static void content_aborts(
 		flow->content->receiving = NULL;
 	t->answered = true;
 	t->is_message = event->message;
-	mw_transfer_end(lane, t, false);
+	if (t->state == MW_TRANSFER_OPEN)
+		mw_transfer_end(lane, t, false);
+	else
+		t->complete = false; /* a chunk was refused behind its end: judged once, not twice */
 	mw_transfer_drain(lane, t);
 	mw_transfer_settle(lane, t);
+	mw_hold_release_due(lane, flow);
 }
 
 /* The events that mean the same whichever direction they came out of. */
@@ -78,7 +93,7 @@ static void common_event(
 {
 	switch (event->kind) {
 	case MW_SMTP_CONTENT_BEGIN:
-		flow->content->receiving = mw_transfer_begin(lane, flow, event->envelope);
+		content_begins(lane, flow, event);
 		break;
 	case MW_SMTP_CONTENT:
 		if (flow->content->receiving != NULL)
@@ -189,7 +204,7 @@ void mw_content_detach(struct mw_lane *lane, struct mw_flow *flow, bool send_on)
 		mw_hold_flush(lane, flow, flow->client.high);
 	mw_reassembly_clear(&flow->client.kept);
 	mw_reassembly_clear(&flow->server.kept);
-	flow->holding = false;
+	flow->holding = flow->release_due = false;
 	flow->content = NULL;
 	mw_pool_put(&lane->content_pool, content);
 }

@@ -32,11 +32,17 @@ void mw_hold_release(struct mw_lane *lane, struct mw_flow *flow)
 
 	for (struct mw_transfer *t = flow->content->transfers; t != NULL; t = t->flow_next)
 		t->holds_flow = false;
-	flow->holding = false;
+	flow->holding = flow->release_due = false;
 	if (waited > lane->counters.held_ns_max)
 		lane->counters.held_ns_max = waited;
 	if (!flow->ending)
 		mw_stream_pump(lane, flow);
+}
+
+void mw_hold_release_due(struct mw_lane *lane, struct mw_flow *flow)
+{
+	if (flow->release_due && flow->content != NULL)
+		mw_hold_release(lane, flow);
 }
 
 void mw_hold_timeout(struct mw_lane *lane, struct mw_flow *flow)

@@ -130,6 +130,7 @@ struct mw_flow {
 	uint8_t client_alone; /* packets of the client seen before any of the server */
 	bool handshake;	      /* the SYN or the greeting was seen: it begins at the beginning */
 	bool holding;
+	bool release_due;  /* the message that is held was judged */
 	uint32_t hold_seq; /* sequence number of the octet that decides */
 	uint64_t hold_since_ns;
 };
@@ -288,6 +289,7 @@ static inline void mw_flow_anomaly(
 }
 
 /* --- transfer.c --- */
+/* NULL when there is no memory: the envelope has been given back. */
 struct mw_transfer *mw_transfer_begin(
 	struct mw_lane *lane, struct mw_flow *flow, struct mw_smtp_envelope *envelope);
 void mw_transfer_end(struct mw_lane *lane, struct mw_transfer *transfer, bool complete);
@@ -302,6 +304,9 @@ bool mw_transfer_run(struct mw_lane *lane);
 void mw_hold_begin(
 	struct mw_lane *lane, struct mw_flow *flow, struct mw_transfer *transfer, uint32_t seq);
 void mw_hold_release(struct mw_lane *lane, struct mw_flow *flow);
+/* When a judgement has asked for it: after it was acted on, for what is released is parsed, and may
+ * end the connection and all its messages. */
+void mw_hold_release_due(struct mw_lane *lane, struct mw_flow *flow);
 /* Held too long: released unjudged, counted. */
 void mw_hold_timeout(struct mw_lane *lane, struct mw_flow *flow);
 /* Sends what is kept, not sent yet and below `limit`, as segments of the lane's own. */

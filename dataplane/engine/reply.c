@@ -5,6 +5,8 @@
  */
 #include "dataplane/engine/internal.h"
 
+#include "dataplane/proto/checksum.h"
+
 /* In a capture the commands that the server answers may not have come by yet, or never will. */
 static bool waits_for_client(const struct mw_lane *lane, const struct mw_flow *flow)
 {
@@ -141,6 +143,10 @@ static void payload_in(struct mw_lane *lane, struct mw_flow *flow, struct mw_pac
 		&half->kept, half->nxt, seq, packet->data + frame->payload, frame->payload_have)) {
 	case MW_KEPT_CONFLICT:
 		mw_flow_anomaly(lane, flow, MW_REASON_OVERLAP_CONFLICT);
+		if (!lane->config.passive) {
+			mw_checksum_rewrite(packet->data, frame, frame->payload_len);
+			mw_packet_forward(packet, MW_REASON_REPLACED_CONFLICT);
+		}
 		break;
 	case MW_KEPT_REFUSED:
 		mw_content_lose(lane, flow, MW_REASON_MEMORY);

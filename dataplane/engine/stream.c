@@ -8,6 +8,7 @@
 #include "dataplane/proto/checksum.h"
 
 #define PASSIVE_KEEP	   65536u /* a capture: parsed octets kept for comparison with repeats */
+#define UNACKED_KEEP	   65536u /* the same live, when the server is never seen */
 #define WINDOW_MAX	   (1u << 30) /* RFC 7323, 2.2: no receiver takes octets farther ahead */
 #define ASYMMETRIC_PACKETS 3	      /* of the client, acknowledging a server that is never seen */
 
@@ -250,6 +251,12 @@ static bool take(struct mw_lane *lane, struct mw_flow *flow, struct mw_packet *p
 	return true;
 }
 
+static void replaced(struct mw_packet *packet, const struct mw_frame *frame)
+{
+	mw_checksum_rewrite(packet->data, frame, frame->payload_len);
+	mw_packet_forward(packet, MW_REASON_REPLACED_CONFLICT);
+}
+
 static void payload_in(struct mw_lane *lane, struct mw_flow *flow, struct mw_packet *packet,
 	const struct mw_frame *frame, uint32_t seq)
 {
@@ -264,16 +271,17 @@ static void payload_in(struct mw_lane *lane, struct mw_flow *flow, struct mw_pac
 		return;
 	}
 	parse(lane, flow);
-	if (flow->content == NULL) /* inspection ended within this segment: it goes as it is */
+	if (flow->content == NULL) { /* inspection ended within this segment: it goes whole */
+		if (kept == MW_KEPT_CONFLICT)
+			replaced(packet, frame);
 		return;
+	}
 	allowed = passable(flow, frame, seq, packet->data + frame->payload, &gap);
 	mw_reassembly_sent(&flow->client.kept, seq, seq + allowed);
 	flow->client.sent_high = mw_seq_max(flow->client.sent_high, seq + allowed);
 	if (allowed == frame->payload_len) {
-		if (kept == MW_KEPT_CONFLICT) {
-			mw_checksum_rewrite(packet->data, frame, frame->payload_len);
-			mw_packet_forward(packet, MW_REASON_REPLACED_CONFLICT);
-		}
+		if (kept == MW_KEPT_CONFLICT)
+			replaced(packet, frame);
 		if (gap && (frame->flags & MW_TCP_FIN) != 0)
 			cut(packet, frame, allowed, MW_REASON_TRIMMED_GAP);
 	} else if (allowed == 0) {
@@ -282,6 +290,9 @@ static void payload_in(struct mw_lane *lane, struct mw_flow *flow, struct mw_pac
 		cut(packet, frame, allowed, cut_reason(flow, gap, allowed));
 	}
 	mw_hold_flush(lane, flow, limit_of(flow));
+	/* No acknowledgement will ever be seen: what has been sent on is let go by age. */
+	if (flow->content != NULL && flow->one_sided)
+		mw_reassembly_trim(&flow->client.kept, flow->client.sent - UNACKED_KEEP);
 }
 
 /* A FIN goes on when everything in front of it has. */

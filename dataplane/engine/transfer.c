@@ -222,8 +222,9 @@ static void judge(struct mw_lane *lane, struct mw_transfer *t)
 		t->reason = MW_REASON_SCAN_TIMEOUT;
 	}
 	lane->counters.reason[t->reason]++;
+	/* Not now: what is held goes on to be parsed, and that may end this very message's flow. */
 	if (t->holds_flow)
-		mw_hold_release(lane, t->flow);
+		t->flow->release_due = true;
 }
 
 void mw_transfer_drain(struct mw_lane *lane, struct mw_transfer *t)
@@ -246,8 +247,11 @@ bool mw_transfer_run(struct mw_lane *lane)
 	if (t->head != NULL) {
 		run_add(lane, t); /* to the end: no message makes another wait for all of it */
 	} else if (t->state == MW_TRANSFER_ENDED) {
+		struct mw_flow *flow = t->flow;
+
 		judge(lane, t);
 		mw_transfer_settle(lane, t);
+		mw_hold_release_due(lane, flow);
 	}
 	return true;
 }
@@ -277,7 +281,6 @@ struct mw_transfer *mw_transfer_begin(
 
 	if (t == NULL) {
 		mw_smtp_envelope_release(envelope);
-		mw_content_lose(lane, flow, MW_REASON_MEMORY);
 		return NULL;
 	}
 	memset(t, 0, sizeof(*t));
@@ -290,13 +293,17 @@ struct mw_transfer *mw_transfer_begin(
 	if (slot != NULL) {
 		void *memory = mw_arena_alloc(&t->arena, mw_scan_bytes(slot->rules));
 
-		if (memory != NULL) {
-			t->scan = mw_scan_begin(memory, slot->rules);
-			t->rules = slot->rules;
-			t->scratch = slot->scratch;
-			t->slot = lane->rules_current;
-			slot->users++;
+		if (memory == NULL) { /* what cannot be scanned must not pass for clean */
+			mw_arena_reset(&t->arena);
+			mw_smtp_envelope_release(envelope);
+			mw_pool_put(&lane->transfer_pool, t);
+			return NULL;
 		}
+		t->scan = mw_scan_begin(memory, slot->rules);
+		t->rules = slot->rules;
+		t->scratch = slot->scratch;
+		t->slot = lane->rules_current;
+		slot->users++;
 	}
 	t->config = lane->message_config;
 	t->config.want = wants(lane, t->rules);

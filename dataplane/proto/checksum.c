@@ -72,6 +72,14 @@ bool mw_checksum_tcp_good(const uint8_t *data, const struct mw_frame *frame)
 	return mw_checksum_fold(mw_checksum_add(sum, data + frame->l4, tcp_len)) == 0;
 }
 
+/* A PPPoE session header's length counts PPP's two octets of protocol and the IP packet (RFC 2516,
+ * 4). It stands in front of the IP header, if at all. */
+static void rewrite_pppoe(uint8_t *data, uint32_t l3, uint32_t ip_len)
+{
+	if (l3 >= 14 + 8 && data[l3 - 8] == 0x11 && data[l3 - 10] == 0x88 && data[l3 - 9] == 0x64)
+		put16(data + l3 - 4, (uint16_t)(ip_len + 2));
+}
+
 void mw_checksum_rewrite(uint8_t *data, const struct mw_frame *frame, uint32_t payload_len)
 {
 	uint8_t *ip = data + frame->l3;
@@ -87,6 +95,7 @@ void mw_checksum_rewrite(uint8_t *data, const struct mw_frame *frame, uint32_t p
 		put16(ip + 10, 0);
 		put16(ip + 10, mw_checksum_fold(mw_checksum_add(0, ip, header)));
 	}
+	rewrite_pppoe(data, frame->l3, (uint32_t)(frame->l4 - frame->l3) + tcp_len);
 	put16(tcp + 16, 0);
 	put16(tcp + 16,
 		mw_checksum_fold(mw_checksum_add(pseudo_sum(data, frame, tcp_len), tcp, tcp_len)));

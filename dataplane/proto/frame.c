@@ -7,7 +7,6 @@
 #define PPP_IPV4	0x0021
 #define PPP_IPV6	0x0057
 #define PROTO_TCP	6
-#define EXTENSIONS_MAX	8 /* more than any honest packet carries; bounds the walk */
 
 static uint16_t be16(const uint8_t *p)
 {
@@ -25,21 +24,22 @@ static bool is_vlan(uint16_t ethertype)
 	       ethertype == 0x9200;
 }
 
-/* RFC 9293, 3.2: options that run past the header, or a length below 2, end the walk. */
-static bool parse_options(const uint8_t *p, const uint8_t *end, struct mw_frame *out)
+/* RFC 9293, 3.2: options that run past the header, or a length below 2, end the walk, and nothing
+ * else: receivers (Linux, the BSDs) take the segment all the same, so it must be looked at. */
+static void parse_options(const uint8_t *p, const uint8_t *end, struct mw_frame *out)
 {
 	while (p < end) {
 		uint8_t kind = p[0];
 		uint8_t size;
 
 		if (kind == 0)
-			return true;
+			return;
 		if (kind == 1) {
 			p++;
 			continue;
 		}
 		if (end - p < 2 || p[1] < 2 || p[1] > end - p)
-			return false;
+			return;
 		size = p[1];
 		if (kind == 2 && size == 4)
 			out->mss = be16(p + 2);
@@ -52,7 +52,6 @@ static bool parse_options(const uint8_t *p, const uint8_t *end, struct mw_frame 
 		}
 		p += size;
 	}
-	return true;
 }
 
 static enum mw_frame_kind parse_tcp(
@@ -78,8 +77,7 @@ static enum mw_frame_kind parse_tcp(
 	out->payload_have = len - out->payload;
 	if (out->payload_have > out->payload_len)
 		out->payload_have = out->payload_len; /* what follows is Ethernet's padding */
-	if (header > 20 && !parse_options(tcp + 20, tcp + header, out))
-		return MW_FRAME_MALFORMED;
+	parse_options(tcp + 20, tcp + header, out);
 	return MW_FRAME_TCP;
 }
 
@@ -128,7 +126,9 @@ static enum mw_frame_kind parse_v6(
 	memcpy(out->src.octet, ip + 8, 16);
 	memcpy(out->dst.octet, ip + 24, 16);
 	next = ip[6];
-	for (int i = 0; i < EXTENSIONS_MAX; i++) {
+	/* Each header is of 8 octets at least, so the packet bounds the walk; a bound of our own would
+	 * be a way past us, for receivers have none (RFC 8200, 4.1). */
+	for (;;) {
 		uint32_t size;
 
 		switch (next) {
@@ -156,7 +156,6 @@ static enum mw_frame_kind parse_v6(
 		next = data[at];
 		at += size;
 	}
-	return MW_FRAME_OTHER;
 }
 
 enum mw_frame_kind mw_frame_parse(

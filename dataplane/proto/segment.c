@@ -25,17 +25,6 @@ bool mw_segment_answer_l2(
 	return true;
 }
 
-/* A PPPoE session header's length counts PPP's two octets of protocol and the IP packet. */
-static void fix_pppoe(const struct mw_segment *segment, uint8_t *out, uint32_t ip_len)
-{
-	uint32_t at = segment->l2_len;
-
-	if (at < 8 + 14 || out[at - 8] != 0x11 || out[at - 10] != 0x88 || out[at - 9] != 0x64)
-		return;
-	out[at - 4] = (uint8_t)((ip_len + 2) >> 8);
-	out[at - 3] = (uint8_t)(ip_len + 2);
-}
-
 uint32_t mw_segment_write(
 	const struct mw_segment *s, struct mw_span payload, uint8_t *out, uint32_t size)
 {
@@ -88,6 +77,5 @@ uint32_t mw_segment_write(
 	if (w.failed)
 		return 0;
 	mw_checksum_rewrite(out, &frame, (uint32_t)payload.len);
-	fix_pppoe(s, out, (uint32_t)(w.at - out) - s->l2_len);
 	return (uint32_t)(w.at - out);
 }
