@@ -81,7 +81,8 @@ static void content_aborts(
 	if (t->state == MW_TRANSFER_OPEN)
 		mw_transfer_end(lane, t, false);
 	else
-		t->complete = false; /* a chunk was refused behind its end: judged once, not twice */
+		t->complete =
+			false; /* a chunk was refused behind its end: judged once, not twice */
 	mw_transfer_drain(lane, t);
 	mw_transfer_settle(lane, t);
 	mw_hold_release_due(lane, flow);

@@ -126,8 +126,8 @@ static enum mw_frame_kind parse_v6(
 	memcpy(out->src.octet, ip + 8, 16);
 	memcpy(out->dst.octet, ip + 24, 16);
 	next = ip[6];
-	/* Each header is of 8 octets at least, so the packet bounds the walk; a bound of our own would
-	 * be a way past us, for receivers have none (RFC 8200, 4.1). */
+	/* Each header is of 8 octets at least, so the packet bounds the walk; a bound of our own
+	 * would be a way past us, for receivers have none (RFC 8200, 4.1). */
 	for (;;) {
 		uint32_t size;
 

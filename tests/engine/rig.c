@@ -24,6 +24,8 @@ static void on_transmit(void *ctx, enum mw_port port, const uint8_t *frame, uint
 
 	if (rig->net != NULL)
 		net_transmit(rig->net, port, frame, len);
+	if (rig->on_frame != NULL)
+		rig->on_frame(rig, port, frame, len);
 }
 
 static void on_message(void *ctx, const struct mw_lane_message *m)
@@ -87,6 +89,11 @@ void rig_verdict(struct rig *rig, enum mw_verdict verdict, const char *reply)
 	mw_lane_set_snapshot(rig->lane, snapshot);
 }
 
+static uint32_t or_usual(uint32_t wanted, uint32_t usual)
+{
+	return wanted != 0 ? wanted : usual;
+}
+
 void rig_open(struct rig *rig, const struct rig_options *options)
 {
 	struct mw_lane_sink sink = {.ctx = rig,
@@ -105,12 +112,12 @@ void rig_open(struct rig *rig, const struct rig_options *options)
 	rig->config = (struct mw_lane_config){
 		.key = 0x1122334455667788ull,
 		.smtp_ports = &rig->ports,
-		.flows = 64,
-		.contents = 8,
-		.messages = 16,
-		.kept_blocks = 1024,
-		.record_blocks = 256,
-		.responders = 8,
+		.flows = or_usual(options->flows, 64),
+		.contents = or_usual(options->contents, 8),
+		.messages = or_usual(options->messages, 16),
+		.kept_blocks = or_usual(options->kept_blocks, 1024),
+		.record_blocks = or_usual(options->record_blocks, 256),
+		.responders = or_usual(options->responders, 8),
 		.customers = 1,
 		.scan_budget_ns = options->scan_budget_ns,
 		.spent_ns = fake_stopwatch,

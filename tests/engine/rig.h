@@ -20,6 +20,7 @@ struct rig_message {
 
 struct rig {
 	struct net *net; /* where the lane's own packets go; NULL: nowhere */
+	void (*on_frame)(struct rig *rig, enum mw_port port, const uint8_t *frame, uint32_t len);
 	struct mw_port_set ports;
 	struct mw_lane_config config;
 	struct mw_lane *lane;
@@ -38,6 +39,8 @@ struct rig_options {
 	uint32_t hold_max_ms; /* 0: the usual 8 s */
 	enum mw_verdict verdict;
 	const char *reply;
+	uint32_t contents, messages, kept_blocks, record_blocks; /* 0: plenty */
+	uint32_t flows, responders;
 };
 
 void rig_open(struct rig *rig, const struct rig_options *options);

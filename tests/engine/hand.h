@@ -1,0 +1,37 @@
+/*
+ * A connection played by hand: packets written one by one, with any header, into a lane; what the
+ * lane makes is remembered. For what no honest peer would do.
+ */
+#ifndef MW_TESTS_ENGINE_HAND_H
+#define MW_TESTS_ENGINE_HAND_H
+
+#include "dataplane/proto/segment.h"
+#include "tests/engine/rig.h"
+
+#define HAND_FRAME 4096
+
+struct hand {
+	struct rig rig;
+	uint64_t now_ns;
+	struct mw_segment client, server; /* headers of either side; seq is the next octet's */
+	bool silly;			  /* segments carry an option of length 0 */
+	struct mw_packet packet;	  /* the last one, as the lane left it */
+	uint8_t frame[HAND_FRAME];
+	/* what the lane made */
+	uint32_t made, made_to_server, resets_to_client, resets_to_server;
+	uint32_t last_reset_seq;
+};
+
+void hand_open(struct hand *hand, const struct rig_options *options);
+void hand_close(struct hand *hand);
+/* One segment of `side` (&hand->client or &hand->server) at `seq`; moves nothing. */
+enum mw_reason hand_raw(struct hand *hand, struct mw_segment *side, uint8_t flags, uint32_t seq,
+	const void *data, size_t len);
+/* The same at the side's next octet, acknowledging all of the other's, and moves it. */
+enum mw_reason hand_say(struct hand *hand, struct mw_segment *side, const char *text);
+void hand_shake(struct hand *hand); /* SYN, SYN-ACK, ACK */
+/* Up to the first message: greeting, EHLO, MAIL, RCPT, all answered. */
+void hand_envelope(struct hand *hand);
+void hand_poll(struct hand *hand, uint64_t ns);
+
+#endif

@@ -1,0 +1,187 @@
+/*
+ * What an adversary tries with packets that no honest TCP sends, and what happens when a pool runs
+ * dry: the lane keeps reading, or says by name that it does not, and never writes where it must
+ * not.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "common/base/time.h"
+#include "dataplane/engine/internal.h"
+#include "dataplane/proto/checksum.h"
+#include "tests/engine/hand.h"
+
+static struct hand hand;
+
+static uint64_t counted(enum mw_reason reason)
+{
+	return mw_lane_counters(hand.rig.lane)->reason[reason];
+}
+
+static void a_second_message_finds_no_memory(void **state)
+{
+	struct rig_options options = {.scan_budget_ns = 50000, .messages = 1};
+
+	hand_open(&hand, &options);
+	hand_shake(&hand);
+	hand_envelope(&hand);
+	hand_say(&hand, &hand.client,
+		"BDAT 4 LAST\r\n\r\nab"
+		"MAIL FROM:<a@b.example>\r\nRCPT TO:<c@d.example>\r\nBDAT 2 LAST\r\nab");
+	hand_poll(&hand, MW_NS_PER_MS);
+	assert_int_equal(counted(MW_REASON_MEMORY), 1);
+	hand_close(&hand);
+	assert_int_equal(hand.rig.messages, 1);
+	assert_true(hand.rig.session.metadata);
+}
+
+static void a_message_that_cannot_be_scanned_is_not_clean(void **state)
+{
+	struct rig_options options = {.record_blocks = 1, .scan_budget_ns = 50000};
+
+	hand_open(&hand, &options);
+	assert_non_null(mw_pool_get(&hand.rig.lane->record_pool));
+	hand_shake(&hand);
+	hand_envelope(&hand);
+	hand_say(&hand, &hand.client, "BDAT 4 LAST\r\n\r\nab");
+	hand_say(&hand, &hand.server, "250 stored\r\n");
+	assert_int_equal(counted(MW_REASON_CLEAN), 0);
+	assert_int_equal(counted(MW_REASON_MEMORY), 1);
+	hand.rig.lane->record_pool.used = 0;
+	hand_close(&hand);
+}
+
+/* Chunks are refused while the message, complete, waits or has been judged. */
+static void a_refused_chunk_judges_once(void **state)
+{
+	struct rig_options options = {0};
+
+	hand_open(&hand, &options);
+	hand_shake(&hand);
+	hand_envelope(&hand);
+	hand_say(&hand, &hand.client, "BDAT 2\r\n\r\nBDAT 2 LAST\r\nab");
+	assert_int_equal(counted(MW_REASON_CLEAN), 1);
+	hand_say(&hand, &hand.server, "552 too much\r\n503 no\r\n");
+	assert_int_equal(counted(MW_REASON_CLEAN), 1);
+	assert_int_equal(counted(MW_REASON_INCOMPLETE), 0);
+	hand_close(&hand);
+}
+
+static void silly_options_hide_nothing(void **state)
+{
+	struct rig_options options = {0};
+
+	hand_open(&hand, &options);
+	hand.silly = true;
+	hand_shake(&hand);
+	hand_envelope(&hand);
+	hand_say(&hand, &hand.client, "BDAT 4 LAST\r\n\r\nab");
+	hand_say(&hand, &hand.server, "250 stored\r\n");
+	assert_int_equal(counted(MW_REASON_CLEAN), 1);
+	hand_close(&hand);
+	options.verdict = MW_VERDICT_REJECT;
+	hand_open(&hand, &options);
+	hand.silly = true;
+	assert_int_equal(hand_raw(&hand, &hand.client, MW_TCP_SYN, 7, NULL, 0), MW_REASON_ANSWERED);
+	assert_false(hand.packet.forward);
+	hand_close(&hand);
+}
+
+static void many_extension_headers_hide_nothing(void **state)
+{
+	uint8_t frame[14 + 40 + 12 * 8 + 20] = {[12] = 0x86, [13] = 0xdd, [14] = 0x60};
+	struct mw_frame f;
+
+	frame[14 + 5] = 12 * 8 + 20;
+	frame[14 + 6] = 60;
+	for (int i = 0; i < 12; i++)
+		frame[54 + i * 8] = i < 11 ? 60 : 6;
+	frame[54 + 96 + 3] = 25;
+	frame[54 + 96 + 12] = 0x50;
+	assert_int_equal(mw_frame_parse(frame, sizeof(frame), sizeof(frame), &f), MW_FRAME_TCP);
+	assert_int_equal(f.dport, 25);
+}
+
+/* Cut at the octet that decides, inside PPPoE: its length says so too. */
+static void a_cut_frame_says_its_length(void **state)
+{
+	static const uint8_t pppoe[8] = {0x11, 0, 0, 1, 0, 0, 0, 0x21};
+	struct rig_options options = {.scan_budget_ns = 50000};
+
+	hand_open(&hand, &options);
+	memcpy(hand.client.l2 + 14, pppoe, 8);
+	hand.client.l2[12] = 0x88;
+	hand.client.l2[13] = 0x64;
+	hand.client.l2_len = 22;
+	memcpy(hand.server.l2, hand.client.l2, 22);
+	hand.server.l2_len = 22;
+	hand_shake(&hand);
+	hand_envelope(&hand);
+	assert_int_equal(
+		hand_say(&hand, &hand.client, "BDAT 4 LAST\r\n\r\nab"), MW_REASON_TRIMMED_HOLD);
+	assert_true(hand.packet.forward);
+	assert_int_equal(hand.frame[18] << 8 | hand.frame[19], hand.packet.len - 20);
+	hand_poll(&hand, MW_NS_PER_MS);
+	assert_int_equal(hand.made_to_server, 1);
+	hand_close(&hand);
+}
+
+/* A repeat with other octets is mended, whichever side sends it, and its checksum with it. */
+static void a_mended_reply_has_a_right_checksum(void **state)
+{
+	struct rig_options options = {0};
+	struct mw_frame f;
+
+	hand_open(&hand, &options);
+	hand_shake(&hand);
+	hand_raw(&hand, &hand.server, MW_TCP_ACK, hand.server.seq + 4, "s ESMTP\r\n", 9);
+	hand_raw(&hand, &hand.server, MW_TCP_ACK, hand.server.seq + 4, "evil......", 9);
+	assert_int_equal(hand.packet.reason, MW_REASON_REPLACED_CONFLICT);
+	assert_int_equal(
+		mw_frame_parse(hand.frame, hand.packet.len, hand.packet.len, &f), MW_FRAME_TCP);
+	assert_true(mw_checksum_tcp_good(hand.frame, &f));
+	assert_memory_equal(hand.frame + f.payload, "s ESMTP\r\n", 9);
+	hand_close(&hand);
+}
+
+/* The client's direction alone, live: a large message does not end at the budget. */
+static void one_way_does_not_stop(void **state)
+{
+	struct rig_options options = {0};
+	char block[1025];
+
+	memset(block, 'x', 1024);
+	block[1024] = 0;
+	hand_open(&hand, &options);
+	hand_raw(&hand, &hand.client, MW_TCP_SYN, hand.client.seq++, NULL, 0);
+	for (int i = 0; i < 5; i++)
+		hand_raw(&hand, &hand.client, MW_TCP_ACK, hand.client.seq, NULL, 0);
+	hand_say(&hand, &hand.client, "EHLO c\r\nMAIL FROM:<a@b.example>\r\n");
+	hand_say(&hand, &hand.client, "RCPT TO:<c@d.example>\r\nDATA\r\n");
+	for (int i = 0; i < 2000; i++)
+		assert_int_equal(hand_say(&hand, &hand.client, block), MW_REASON_INSPECTED);
+	hand_say(&hand, &hand.client, "\r\n.\r\n");
+	assert_int_equal(counted(MW_REASON_CLEAN), 1);
+	assert_int_equal(counted(MW_REASON_OVER_BUDGET), 0);
+	hand_close(&hand);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_second_message_finds_no_memory),
+		cmocka_unit_test(a_message_that_cannot_be_scanned_is_not_clean),
+		cmocka_unit_test(a_refused_chunk_judges_once),
+		cmocka_unit_test(silly_options_hide_nothing),
+		cmocka_unit_test(many_extension_headers_hide_nothing),
+		cmocka_unit_test(a_cut_frame_says_its_length),
+		cmocka_unit_test(a_mended_reply_has_a_right_checksum),
+		cmocka_unit_test(one_way_does_not_stop),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
