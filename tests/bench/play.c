@@ -2,6 +2,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 #include <time.h>
 #if defined(__x86_64__)
 #include <x86intrin.h>
@@ -133,6 +134,19 @@ static void on_transmit(void *ctx, enum mw_port port, const uint8_t *frame, uint
 			p->open[i].waiting = false;
 }
 
+/* Large pages where the kernel gives them, as the appliance asks for. Zeroed. */
+static void *memory_new(size_t size)
+{
+	const size_t large = 2u << 20;
+	void *memory = aligned_alloc(large, (size + large - 1) & ~(large - 1));
+
+	if (memory == NULL)
+		return NULL;
+	madvise(memory, (size + large - 1) & ~(large - 1), MADV_HUGEPAGE);
+	memset(memory, 0, size);
+	return memory;
+}
+
 static bool make_lane(struct player *p, const struct play_options *o)
 {
 	static struct mw_charset_table *charsets[PLAY_LANES_MAX];
@@ -168,10 +182,9 @@ static bool make_lane(struct player *p, const struct play_options *o)
 		.tlds = tlds,
 	};
 	size = (mw_lane_bytes(&p->config) + 63) & ~(size_t)63;
-	p->memory = aligned_alloc(64, size);
+	p->memory = memory_new(size);
 	if (p->memory == NULL)
 		return false;
-	memset(p->memory, 0, size);
 	p->lane = mw_lane_init(p->memory, &p->config, &sink);
 	if (!o->passive) {
 		const struct mw_snapshot *snapshot = play_snapshot(&p->snapshot_memory);
@@ -195,7 +208,7 @@ struct player *player_new(const struct play_options *options, const struct trace
 	p->trace = trace;
 	p->now_ns = 1795000000ull * MW_NS_PER_S;
 	p->ns_per_tick = measure_tick();
-	p->work = aligned_alloc(64, (trace->len + 64) & ~(size_t)63);
+	p->work = memory_new(trace->len);
 	p->session_of_port = calloc(65536, sizeof(p->session_of_port[0]));
 	if (p->work == NULL || p->session_of_port == NULL || trace->session_count > 60000 ||
 		!make_lane(p, options)) {
