@@ -7,7 +7,8 @@
 
 #include "tests/bench/hyper.h"
 
-#define ROUNDS 5
+#define ROUNDS	    5
+#define LANE_ROUNDS 3
 
 struct sample {
 	double gbps, messages_per_s;
@@ -166,7 +167,7 @@ static void *thread_main(void *ctx)
 /* All lanes at the same time, each with traffic and memory of its own. By processor time, so that a
  * machine that gives a thread less than a core does not count against it; caches and memory do. */
 static double lanes_together(
-	const struct measure_options *o, const struct trace *trace, double seconds)
+	const struct measure_options *o, const struct trace *trace, uint16_t lanes, double seconds)
 {
 	static struct thread threads[PLAY_LANES_MAX];
 	pthread_barrier_t start;
@@ -174,8 +175,8 @@ static double lanes_together(
 	bool good = true;
 	uint16_t made = 0;
 
-	pthread_barrier_init(&start, NULL, o->lanes);
-	for (uint16_t i = 0; i < o->lanes; i++) {
+	pthread_barrier_init(&start, NULL, lanes);
+	for (uint16_t i = 0; i < lanes; i++) {
 		struct play_options options = {.rules = o->rules, .ports = &o->ports, .lane = i};
 
 		threads[i] = (struct thread){.start = &start,
@@ -185,7 +186,7 @@ static double lanes_together(
 			.player = player_new(&options, trace)};
 		good = good && threads[i].player != NULL;
 	}
-	for (; good && made < o->lanes; made++)
+	for (; good && made < lanes; made++)
 		if (pthread_create(&threads[made].id, NULL, thread_main, &threads[made]) != 0)
 			abort(); /* the others wait for it */
 	for (uint16_t i = 0; i < made; i++) {
@@ -193,10 +194,31 @@ static double lanes_together(
 		good = good && threads[i].good;
 		gbps += threads[i].sample.gbps;
 	}
-	for (uint16_t i = 0; i < o->lanes; i++)
+	for (uint16_t i = 0; i < lanes; i++)
 		player_free(threads[i].player);
 	pthread_barrier_destroy(&start);
 	return good ? gbps : NAN;
+}
+
+/* One lane and all of them in turn, so that both see the same machine. */
+static void tell_lanes(const struct measure_options *o, const struct trace *trace, double seconds,
+	struct figures *figures)
+{
+	double together[LANE_ROUNDS], ratio[LANE_ROUNDS];
+
+	for (int i = 0; i < LANE_ROUNDS; i++) {
+		double alone = lanes_together(o, trace, 1, seconds / LANE_ROUNDS);
+
+		together[i] = lanes_together(o, trace, o->lanes, seconds / LANE_ROUNDS);
+		ratio[i] = together[i] / alone;
+		if (isnan(ratio[i])) {
+			figures_unknown(figures, "lanes_gbps");
+			figures_unknown(figures, "lanes_ratio");
+			return;
+		}
+	}
+	figures_set(figures, "lanes_gbps", median(together, LANE_ROUNDS));
+	figures_set(figures, "lanes_ratio", median(ratio, LANE_ROUNDS));
 }
 
 static double without_rules(
@@ -265,7 +287,7 @@ int measure(const struct measure_options *o, const struct trace_phrases *phrases
 
 	if (make_workloads(o, phrases, w, &count) != 0)
 		return 1;
-	part = (double)o->seconds / (ROUNDS * count * 1.25 + 3);
+	part = (double)o->seconds / (ROUNDS * count * 1.25 + 4);
 	for (uint32_t i = 0; i < count; i++)
 		if (!sample(w[i].player, &w[i].trace, 0, &warm))
 			refuse(&w[i], &warm);
@@ -280,8 +302,7 @@ int measure(const struct measure_options *o, const struct trace_phrases *phrases
 		figures_set(figures, "poll_max_us", (double)w[0].longest_ns / 1000);
 	figures_set(figures, "smtp_no_rules_gbps", without_rules(o, &w[0].trace, part));
 	figures_set(figures, "lanes", o->lanes);
-	figures_set(
-		figures, "lanes_gbps", o->lanes > 1 ? lanes_together(o, &w[0].trace, part) : NAN);
+	tell_lanes(o, &w[0].trace, part, figures);
 	figures_set(figures, "idle_flow_bytes", player_idle_flow_bytes(&o->ports));
 	figures_set(figures, "messages_sent", (double)w[0].trace.messages);
 	figures_set(figures, "messages_judged", (double)(w[0].refused ? 0 : w[0].trace.messages));
