@@ -274,6 +274,9 @@ static size_t convert_block(struct mw_charset *c, uint8_t *block, size_t len, bo
 			in_left = 0; /* one character, cut off */
 			break;
 		}
+		/* Some converters (UHC) step over the octets they refuse, to the very end. */
+		if (in_left == 0)
+			break;
 		in_at++;
 		in_left--;
 	}

@@ -63,6 +63,8 @@ static const struct {
 	{"shift_jis", MW_CHARSET_GUESS, "\x93\xfa\x96\x7b", "\xe6\x97\xa5\xe6\x9c\xac"},
 	{"iso-2022-jp", MW_CHARSET_GUESS, "x\x1b$BF|K\\\x1b(By", "x\xe6\x97\xa5\xe6\x9c\xacy"},
 	{"euc-kr", MW_CHARSET_GUESS, "\xc7\xd1", "\xed\x95\x9c"},
+	/* unassigned, at the very end: a converter that steps over what it refuses */
+	{"euc-kr", MW_CHARSET_GUESS, "a\xa2\xe8", "a\xef\xbf\xbd"},
 	{"gb2312", MW_CHARSET_GUESS, "\xd6", "\xef\xbf\xbd"}, /* cut off */
 	{"utf-16", MW_CHARSET_GUESS, "\xff\xfe\xac\x20", "\xe2\x82\xac"},
 	{"no-such", MW_CHARSET_GUESS, "\xe4", "\xc3\xa4"},
