@@ -158,6 +158,7 @@ void mw_content_client_gap(struct mw_lane *lane, struct mw_flow *flow, uint32_t 
 		mw_message_gap(t->message);
 	mw_smtp_gap_client(&flow->content->smtp, len);
 	flow->client.nxt += len;
+	mw_reassembly_trim(&flow->client.kept, flow->client.nxt);
 	if (flow->reason == MW_REASON_NONE) {
 		flow->reason = MW_REASON_GAP;
 		flow->uninspected = true;

@@ -49,6 +49,8 @@
 #define MW_CLOSING_NS	(120 * MW_NS_PER_S)
 #define MW_HAM_FLUSH_NS (60 * MW_NS_PER_S)
 
+#define MW_WINDOW_MAX (1u << 30) /* RFC 7323, 2.2: no receiver takes octets farther ahead */
+
 #define MW_HOLES_MAX 8
 
 struct mw_hole {
@@ -125,8 +127,11 @@ struct mw_flow {
 	bool parsing;	   /* guards against re-entry */
 	bool server_parsing;
 	bool ended_by_rst;
+	bool syn_again; /* another SYN of the client was seen, of this number */
+	uint32_t syn_again_isn;
 	bool flushing;	      /* the capture is over: nothing that is missing will come */
 	bool was_reset;	      /* by us, for a verdict */
+	bool was_inspected;   /* to its end: nothing new may follow it unread */
 	uint8_t client_alone; /* packets of the client seen before any of the server */
 	bool handshake;	      /* the SYN or the greeting was seen: it begins at the beginning */
 	bool holding;
@@ -277,6 +282,13 @@ void mw_content_client_gap(struct mw_lane *lane, struct mw_flow *flow, uint32_t 
 /* No more content: open messages are ended, judged and reported, memory is given back. `send_on`:
  * the connection lives, what was kept back goes on its way. */
 void mw_content_detach(struct mw_lane *lane, struct mw_flow *flow, bool send_on);
+
+/* Within a window of where this direction stands, behind or ahead: only such numbers can be
+ * compared with each other for good (all that is kept has to lie within half the circle). */
+static inline bool mw_near(const struct mw_half *half, uint32_t seq)
+{
+	return seq - half->nxt < MW_WINDOW_MAX || half->nxt - seq < MW_WINDOW_MAX;
+}
 
 static inline void mw_flow_anomaly(
 	struct mw_lane *lane, struct mw_flow *flow, enum mw_reason reason)

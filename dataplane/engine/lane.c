@@ -322,10 +322,15 @@ static bool is_successor(const struct mw_lane *lane, const struct mw_flow *flow,
 		if (half->isn_known && half->isn == f->seq)
 			return flow->state == MW_FLOW_CLOSED && !lane->config.passive;
 		/* Live, an open connection's server answers such a SYN with a challenge (RFC 5961);
-		 * it is the SYN-ACK, below, that tells a new connection from an attempt to harm. */
-		return flow->state != MW_FLOW_OPEN || lane->config.passive;
+		 * it is the SYN-ACK, below, that tells a new connection from an attempt to harm.
+		 * The same from the first SYN-ACK on: a second SYN would move us away from what the
+		 * server has taken. */
+		return lane->config.passive || flow->state == MW_FLOW_CLOSED ||
+		       (flow->state == MW_FLOW_EMBRYONIC && !flow->server.isn_known);
 	}
-	return !from_client && half->isn_known && half->isn != f->seq;
+	if (from_client || !half->isn_known || half->isn == f->seq)
+		return false;
+	return lane->config.passive || (flow->syn_again && f->ack == flow->syn_again_isn + 1);
 }
 
 /* A capture in which the client speaks on behind a RST: its receiver did not believe it. What
@@ -342,7 +347,13 @@ static void note_syn(struct mw_flow *flow, const struct mw_frame *f, bool from_c
 {
 	struct mw_half *half = from_client ? &flow->client : &flow->server;
 
-	if ((f->flags & MW_TCP_SYN) == 0 || half->isn_known)
+	if ((f->flags & MW_TCP_SYN) == 0)
+		return;
+	if (from_client && half->isn_known && half->isn != f->seq) {
+		flow->syn_again = true;
+		flow->syn_again_isn = f->seq;
+	}
+	if (half->isn_known)
 		return;
 	half->isn = f->seq;
 	half->isn_known = true;
@@ -354,6 +365,29 @@ static void note_syn(struct mw_flow *flow, const struct mw_frame *f, bool from_c
 	}
 }
 
+/* Late packets of a connection that is over pass. What is new of a client that was read to its end
+ * does not: an end that its server does not know of would be a way past inspection. */
+static void in_closed(struct mw_lane *lane, const struct mw_flow *flow, struct mw_packet *packet,
+	const struct mw_frame *f, bool from_client, enum mw_verdict verdict)
+{
+	uint32_t end = f->seq + f->payload_len;
+	bool past = flow->client.known && mw_seq_before(flow->client.sent_high, end) &&
+		    f->payload_len > 0;
+
+	mw_packet_forward(packet, MW_REASON_INSPECTED);
+	if (lane->config.passive || (f->flags & MW_TCP_RST) != 0)
+		return;
+	if (flow->was_reset) { /* one who has not heard: once more */
+		mw_responder_reset(lane, packet, f);
+		mw_packet_drop(packet, MW_REASON_VERDICT_RESET);
+	} else if (from_client && verdict != MW_VERDICT_PASS) {
+		mw_packet_drop(packet, verdict == MW_VERDICT_DROP ? MW_REASON_VERDICT_DROP
+								  : MW_REASON_VERDICT_RESET);
+	} else if (from_client && flow->was_inspected && past) {
+		mw_packet_drop(packet, MW_REASON_OUT_OF_WINDOW);
+	}
+}
+
 static void in_connection(struct mw_lane *lane, struct mw_flow *flow, struct mw_packet *packet,
 	const struct mw_frame *f, bool from_client)
 {
@@ -361,10 +395,7 @@ static void in_connection(struct mw_lane *lane, struct mw_flow *flow, struct mw_
 
 	verdict_in_force(lane, flow->customer, &verdict);
 	if (flow->state == MW_FLOW_CLOSED) {
-		if (flow->was_reset && f->payload_len > 0 && from_client)
-			mw_packet_drop(packet, MW_REASON_OUT_OF_WINDOW);
-		else
-			mw_packet_forward(packet, MW_REASON_INSPECTED);
+		in_closed(lane, flow, packet, f, from_client, verdict);
 		return;
 	}
 	if (verdict == MW_VERDICT_REJECT || verdict == MW_VERDICT_RESET) {

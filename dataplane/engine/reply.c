@@ -58,6 +58,7 @@ static bool server_gap(struct mw_lane *lane, struct mw_flow *flow)
 	if (mw_seq_before(found, half->nxt))
 		return false;
 	half->nxt = found;
+	mw_reassembly_trim(&half->kept, found);
 	mw_smtp_gap_server(&flow->content->smtp);
 	return true;
 }
@@ -114,13 +115,33 @@ static bool note_ack(struct mw_lane *lane, struct mw_flow *flow, const struct mw
 	}
 	if (flow->content != NULL && !lane->config.passive && mw_seq_before(client->sent, ack))
 		return false;
-	if (client->ack_seen && !mw_seq_before(client->acked, ack))
+	if ((client->ack_seen && !mw_seq_before(client->acked, ack)) || !mw_near(client, ack))
 		return true;
 	client->acked = ack;
 	client->ack_seen = true;
 	if (flow->content != NULL && !lane->config.passive)
 		mw_reassembly_trim(&client->kept, ack);
 	return true;
+}
+
+/* Does the client take this RST for the end? Within what is on its way to it, or, before it knows a
+ * number of the server's, by the acknowledgement of its SYN (RFC 9293, 3.10.7.3; RFC 5961, 3.2).
+ * Another one is forwarded, and inspection goes on: a blind RST must not open a way past it. */
+static bool believed_rst(
+	const struct mw_lane *lane, const struct mw_flow *flow, const struct mw_frame *frame)
+{
+	const struct mw_half *half = &flow->server, *client = &flow->client;
+	uint32_t least;
+
+	if (lane->config.passive || flow->content == NULL)
+		return true;
+	if (!half->known)
+		return !client->isn_known ||
+		       ((frame->flags & MW_TCP_ACK) != 0 &&
+			       frame->ack - client->isn - 1 <= client->high - client->isn - 1);
+	least = half->ack_seen ? half->acked : half->isn_known ? half->isn + 1 : half->nxt;
+	return !mw_seq_before(frame->seq, least) &&
+	       !mw_seq_before(half->fin ? half->fin_seq + 1 : half->high, frame->seq);
 }
 
 static bool is_greeting(const struct mw_packet *packet, const struct mw_frame *frame)
@@ -157,6 +178,28 @@ static void payload_in(struct mw_lane *lane, struct mw_flow *flow, struct mw_pac
 	mw_reply_pump(lane, flow);
 }
 
+/* Of several SYNs of a client it is the server that says which one counts. What lies in front of
+ * where we began to read would pass unread. */
+static void begin_where_the_server_does(
+	struct mw_lane *lane, struct mw_flow *flow, const struct mw_frame *frame)
+{
+	struct mw_half *client = &flow->client;
+	uint32_t ack = frame->ack;
+
+	if (client->isn_known && client->known &&
+		ack - client->isn - 1 <= client->sent_high - client->isn - 1)
+		return;
+	if (client->bytes > 0) {
+		mw_content_lose(lane, flow, MW_REASON_DESYNC);
+		return;
+	}
+	mw_reassembly_clear(&client->kept);
+	client->isn = ack - 1;
+	client->isn_known = client->known = true;
+	client->nxt = client->sent = client->sent_high = client->acked = client->high = ack;
+	client->kept.floor = ack;
+}
+
 void mw_reply_server(struct mw_lane *lane, struct mw_flow *flow, struct mw_packet *packet,
 	const struct mw_frame *frame)
 {
@@ -164,6 +207,9 @@ void mw_reply_server(struct mw_lane *lane, struct mw_flow *flow, struct mw_packe
 	uint32_t seq = frame->seq + ((frame->flags & MW_TCP_SYN) != 0 ? 1 : 0);
 
 	mw_packet_forward(packet, MW_REASON_INSPECTED);
+	if ((frame->flags & (MW_TCP_SYN | MW_TCP_ACK)) == (MW_TCP_SYN | MW_TCP_ACK) &&
+		!half->known && flow->content != NULL && !lane->config.passive)
+		begin_where_the_server_does(lane, flow, frame);
 	if (!note_ack(lane, flow, frame)) {
 		mw_packet_drop(packet, MW_REASON_ACK_AHEAD);
 		return;
@@ -176,6 +222,10 @@ void mw_reply_server(struct mw_lane *lane, struct mw_flow *flow, struct mw_packe
 	half->window = frame->window;
 	if ((frame->flags & MW_TCP_RST) != 0) {
 		if (lane->config.passive && mw_session_blind_rst(flow, half, frame)) {
+			mw_flow_anomaly(lane, flow, MW_REASON_BLIND_RST);
+			return;
+		}
+		if (!believed_rst(lane, flow, frame)) {
 			mw_flow_anomaly(lane, flow, MW_REASON_BLIND_RST);
 			return;
 		}
@@ -202,7 +252,7 @@ void mw_reply_server(struct mw_lane *lane, struct mw_flow *flow, struct mw_packe
 		half->known = true;
 		mw_reassembly_start(&half->kept, seq);
 	}
-	if (frame->payload_len > 0) {
+	if (frame->payload_len > 0 && mw_near(half, seq)) { /* else no receiver takes it */
 		payload_in(lane, flow, packet, frame, seq);
 		if (flow->content == NULL)
 			return;

@@ -92,6 +92,7 @@ void mw_session_close(struct mw_lane *lane, struct mw_flow *flow)
 	if (flow->state == MW_FLOW_CLOSED)
 		return;
 	mw_stream_finish(lane, flow);
+	flow->was_inspected = flow->content != NULL;
 	if (flow->content != NULL)
 		mw_content_detach(lane, flow, false);
 	report(lane, flow);

@@ -9,8 +9,7 @@
 
 #define PASSIVE_KEEP	   65536u /* a capture: parsed octets kept for comparison with repeats */
 #define UNACKED_KEEP	   65536u /* the same live, when the server is never seen */
-#define WINDOW_MAX	   (1u << 30) /* RFC 7323, 2.2: no receiver takes octets farther ahead */
-#define ASYMMETRIC_PACKETS 3	      /* of the client, acknowledging a server that is never seen */
+#define ASYMMETRIC_PACKETS 3	  /* of the client, acknowledging a server that is never seen */
 
 /* What may go on: everything below the octet that decides, or below the first that is not
  * understood. */
@@ -377,7 +376,7 @@ static void note_ack(struct mw_lane *lane, struct mw_flow *flow, const struct mw
 
 		if (server->fin && ack == server->fin_seq + 1)
 			ack = server->fin_seq;
-		if (ack - server->nxt < WINDOW_MAX || server->nxt - ack < WINDOW_MAX)
+		if (mw_near(server, ack))
 			server->acked = ack;
 		server->ack_seen = true;
 	}
@@ -430,7 +429,7 @@ void mw_stream_client(struct mw_lane *lane, struct mw_flow *flow, struct mw_pack
 	if (frame->payload_len > 0) {
 		if ((frame->flags & MW_TCP_SYN) != 0)
 			mw_flow_anomaly(lane, flow, MW_REASON_SYN_DATA);
-		if (seq - half->nxt >= WINDOW_MAX && half->nxt - seq >= WINDOW_MAX) {
+		if (!mw_near(half, seq)) {
 			mw_packet_drop(packet, MW_REASON_OUT_OF_WINDOW);
 			return;
 		}

@@ -64,12 +64,12 @@ void rig_verdict(struct rig *rig, enum mw_verdict verdict, const char *reply)
 		.id = "K1",
 		.inspection = MW_INSPECTION_CONTENT,
 		.spam_threshold_milli = 2000};
-	struct mw_line_record line = {.customer_index = 0};
+	struct mw_line_record line[2] = {{.customer_index = 0}, {.customer_index = 0}};
 	struct mw_snapshot_input in = {.settings = &settings,
 		.customers = &customer,
 		.customer_count = 1,
-		.lines = &line,
-		.line_count = 1,
+		.lines = line,
+		.line_count = 2,
 		.verdicts = &verdict_record,
 		.verdict_count = 1,
 		.generation = 2};
@@ -77,7 +77,8 @@ void rig_verdict(struct rig *rig, enum mw_verdict verdict, const char *reply)
 	size_t size;
 
 	mw_policy_settings_default(&settings);
-	assert_int_equal(mw_prefix_parse("192.0.2.0/24", &line.key.prefix), 0);
+	assert_int_equal(mw_prefix_parse("192.0.2.0/24", &line[0].key.prefix), 0);
+	assert_int_equal(mw_prefix_parse("2001:db8::/48", &line[1].key.prefix), 0);
 	verdict_record = (struct mw_verdict_record){
 		.customer_index = 0, .verdict = verdict, .generation = 2};
 	snprintf(verdict_record.reply, sizeof(verdict_record.reply), "%s",

@@ -170,6 +170,88 @@ static void one_way_does_not_stop(void **state)
 	hand_close(&hand);
 }
 
+/* Octets 2^31 apart, and acknowledgements of them, do not send the reader round the circle. */
+static void far_away_octets_end(void **state)
+{
+	for (int passive = 0; passive < 2; passive++) {
+		struct rig_options options = {.passive = passive != 0};
+
+		hand_open(&hand, &options);
+		hand_shake(&hand);
+		hand_envelope(&hand);
+		for (uint32_t i = 1; i < 8; i++) {
+			hand_raw(&hand, &hand.server, MW_TCP_ACK, hand.server.seq + (i << 29),
+				"250 ok\r\n", 8);
+			hand_raw(&hand, &hand.client, MW_TCP_ACK, hand.client.seq + (i << 29),
+				"NOOP\r\n", 6);
+			hand.server.seq += 1u << 29;
+			hand.client.seq += 1u << 29;
+			hand_raw(&hand, &hand.client, MW_TCP_ACK, hand.client.seq, NULL, 0);
+			hand_raw(&hand, &hand.server, MW_TCP_ACK, hand.server.seq, NULL, 0);
+		}
+		hand_close(&hand);
+	}
+}
+
+static void a_blind_reset_ends_nothing(void **state)
+{
+	struct rig_options options = {0};
+
+	hand_open(&hand, &options);
+	hand_shake(&hand);
+	hand_envelope(&hand);
+	hand_raw(&hand, &hand.server, MW_TCP_RST | MW_TCP_ACK, hand.server.seq + 77777, NULL, 0);
+	hand_raw(&hand, &hand.server, MW_TCP_RST, hand.server.seq - 77777, NULL, 0);
+	hand_raw(&hand, &hand.server, MW_TCP_SYN | MW_TCP_ACK, 1, NULL, 0);
+	assert_true(hand.packet.forward);
+	assert_int_equal(hand.rig.sessions, 0);
+	assert_int_equal(counted(MW_REASON_BLIND_RST), 1);
+	hand_say(&hand, &hand.client, "BDAT 4 LAST\r\n\r\nab");
+	assert_int_equal(counted(MW_REASON_CLEAN), 1);
+	hand_raw(&hand, &hand.server, MW_TCP_RST, hand.server.seq, NULL, 0);
+	assert_int_equal(hand.rig.sessions, 1);
+	/* An end the client does not mean: nothing new passes behind it. */
+	hand_say(&hand, &hand.client, "QUIT\r\n");
+	assert_false(hand.packet.forward);
+	assert_int_equal(hand.packet.reason, MW_REASON_OUT_OF_WINDOW);
+	hand_close(&hand);
+}
+
+static void a_refused_connect_is_believed(void **state)
+{
+	struct rig_options options = {0};
+
+	hand_open(&hand, &options);
+	hand_raw(&hand, &hand.client, MW_TCP_SYN, hand.client.seq++, NULL, 0);
+	hand_raw(&hand, &hand.server, MW_TCP_RST | MW_TCP_ACK, 0, NULL, 0);
+	assert_int_equal(hand.rig.sessions, 1);
+	hand_close(&hand);
+}
+
+/* A second SYN, ahead of the first: what lies between them is read all the same. */
+static void a_second_syn_hides_nothing(void **state)
+{
+	for (int late = 0; late < 2; late++) {
+		struct rig_options options = {0};
+		uint32_t isn;
+
+		hand_open(&hand, &options);
+		isn = hand.client.seq;
+		hand_raw(&hand, &hand.client, MW_TCP_SYN, hand.client.seq++, NULL, 0);
+		if (late == 0)
+			hand_raw(&hand, &hand.client, MW_TCP_SYN, isn + 100000, NULL, 0);
+		hand_raw(&hand, &hand.server, MW_TCP_SYN | MW_TCP_ACK, hand.server.seq++, NULL, 0);
+		if (late == 1)
+			hand_raw(&hand, &hand.client, MW_TCP_SYN, isn + 100000, NULL, 0);
+		hand_raw(&hand, &hand.client, MW_TCP_ACK, hand.client.seq, NULL, 0);
+		hand_envelope(&hand);
+		hand_say(&hand, &hand.client, "BDAT 4 LAST\r\n\r\nab");
+		assert_true(hand.packet.forward);
+		assert_int_equal(counted(MW_REASON_CLEAN), 1);
+		hand_close(&hand);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -181,6 +263,10 @@ int main(void)
 		cmocka_unit_test(a_cut_frame_says_its_length),
 		cmocka_unit_test(a_mended_reply_has_a_right_checksum),
 		cmocka_unit_test(one_way_does_not_stop),
+		cmocka_unit_test(far_away_octets_end),
+		cmocka_unit_test(a_blind_reset_ends_nothing),
+		cmocka_unit_test(a_refused_connect_is_believed),
+		cmocka_unit_test(a_second_syn_hides_nothing),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
