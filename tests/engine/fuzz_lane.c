@@ -25,7 +25,7 @@
 #include "tests/engine/rig.h"
 
 #define CONNECTIONS 4
-#define SEEDS	    3000
+#define SEEDS	    2000
 #define INPUT_MAX   1500
 #define MEMORY_SPAN 32768u
 
