@@ -1,6 +1,6 @@
 /*
- * One message from its first octet to its last: counts and hashes the octets and pushes them through the MIME machine, whose calls the other files of this folder
- * take.
+ * One message from its first octet to its last: counts and hashes the octets and pushes them
+ * through the MIME machine, whose calls the other files of this folder take.
  */
 #include "dataplane/message/message_state.h"
 #include "dataplane/text/utf8.h"

@@ -30,8 +30,8 @@ void mw_ruleset_free(struct mw_ruleset *rules);
 uint32_t mw_ruleset_wants(const struct mw_ruleset *rules);
 /* True when a RAWBODY record whose octets are also in FULL, as they are, can add nothing. */
 bool mw_ruleset_rawbody_in_full(const struct mw_ruleset *rules);
-/* No rule over FULL matches more octets than this, nor octets of base64 text alone: in a long run of
- * those, what is farther than this from both ends need not be scanned. 0: all must be. */
+/* No rule over FULL matches more octets than this, nor octets of base64 text alone: in a long run
+ * of those, what is farther than this from both ends need not be scanned. 0: all must be. */
 uint32_t mw_ruleset_full_quiet(const struct mw_ruleset *rules);
 /* Bit (1 << MW_DIGEST_x) for hashes of attachments that some rule compares (the scanner makes
  * them). */
