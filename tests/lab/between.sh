@@ -41,6 +41,10 @@ plane_pid() { # PROGRAM
 	return 1
 }
 
+dataplane_seen() {
+	[[ $(ask .dataplane.alive status) == true ]]
+}
+
 main() {
 	local plane
 
@@ -53,7 +57,8 @@ main() {
 	begin_run
 	await 10 web_fetch 203.0.113.7 http://198.51.100.80/ || die 'no packet passes'
 	printf 'ok: ready, and packets pass\n'
-	[[ $(ask .dataplane.alive status) == true ]] || die 'the control plane does not see the dataplane'
+	# A lane reports once a second: the first report may be on its way.
+	await 5 dataplane_seen || die 'the control plane does not see the dataplane'
 	printf 'ok: weirctl is answered\n'
 	kill -INT "$run" 2>/dev/null
 	kill -TERM "$run" 2>/dev/null || true
