@@ -2,8 +2,25 @@
 #ifndef MW_CONTROLPLANE_INPUT_SETTINGS_CLASS_H
 #define MW_CONTROLPLANE_INPUT_SETTINGS_CLASS_H
 
+#include <stddef.h>
+
 #include "controlplane/input/settings.h"
 #include "controlplane/input/yaml_map.h"
+
+/* A line of a table of keys; `object_` is the struct that the field is in. */
+#define TEXT(name_, object_, field)                                                      \
+	{                                                                                \
+		.name = name_, .type = MW_YAML_TEXT, .offset = offsetof(object_, field), \
+		.size = sizeof(((object_ *)NULL)->field), .min = 0, .max = 0             \
+	}
+#define NUMBER(name_, type_, object_, field, min_, max_)                                       \
+	{                                                                                      \
+		.name = name_, .type = type_, .offset = offsetof(object_, field), .min = min_, \
+		.max = max_                                                                    \
+	}
+#define COUNT(keys) (sizeof(keys) / sizeof((keys)[0]))
+
+typedef struct mw_settings S;
 
 int mw_settings_take_detect(
 	struct mw_yaml *y, yaml_node_t *node, const char *key, struct mw_detect_policy *out);

@@ -7,20 +7,6 @@
 #include "controlplane/input/settings_class.h"
 #include "controlplane/notify/mail.h"
 
-#define TEXT(name_, object_, field)                                                      \
-	{                                                                                \
-		.name = name_, .type = MW_YAML_TEXT, .offset = offsetof(object_, field), \
-		.size = sizeof(((object_ *)NULL)->field), .min = 0, .max = 0             \
-	}
-#define NUMBER(name_, type_, object_, field, min_, max_)                                       \
-	{                                                                                      \
-		.name = name_, .type = type_, .offset = offsetof(object_, field), .min = min_, \
-		.max = max_                                                                    \
-	}
-#define COUNT(keys) (sizeof(keys) / sizeof((keys)[0]))
-
-typedef struct mw_settings S;
-
 static int take_address(
 	struct mw_yaml *y, yaml_node_t *node, const struct mw_yaml_key *key, void *object)
 {
