@@ -88,9 +88,7 @@ static void content_aborts(
 	mw_hold_release_due(lane, flow);
 }
 
-/* The events that mean the same whichever direction they came out of. */
-static void common_event(
-	struct mw_lane *lane, struct mw_flow *flow, const struct mw_smtp_event *event)
+void mw_content_event(struct mw_lane *lane, struct mw_flow *flow, const struct mw_smtp_event *event)
 {
 	switch (event->kind) {
 	case MW_SMTP_CONTENT_BEGIN:
@@ -134,18 +132,12 @@ static void common_event(
 	}
 }
 
-void mw_content_client_event(
-	struct mw_lane *lane, struct mw_flow *flow, const struct mw_smtp_event *event)
-{
-	common_event(lane, flow, event);
-}
-
 void mw_content_server_event(
 	struct mw_lane *lane, struct mw_flow *flow, const struct mw_smtp_event *event)
 {
 	bool unblocked = event->unblocked;
 
-	common_event(lane, flow, event);
+	mw_content_event(lane, flow, event);
 	if (unblocked && flow->content != NULL)
 		mw_stream_pump(lane, flow);
 }
@@ -176,7 +168,7 @@ static void finish(struct mw_lane *lane, struct mw_flow *flow)
 		mw_transfer_drain(lane, flow->content->transfers);
 	do {
 		mw_smtp_finish(&flow->content->smtp, &event);
-		common_event(lane, flow, &event);
+		mw_content_event(lane, flow, &event);
 	} while (event.kind != MW_SMTP_MORE);
 	while (flow->content->transfers != NULL) {
 		struct mw_transfer *t = flow->content->transfers;

@@ -66,12 +66,10 @@ struct mw_half {
 	uint32_t isn;
 	uint32_t high; /* end of the farthest octet seen */
 	uint32_t fin_seq;
-	uint32_t window; /* the last one this side announced, scaled */
-	int8_t wscale;	 /* -1: not offered */
-	bool isn_known;	 /* its SYN was seen */
-	bool known;	 /* nxt and the others have been set */
-	bool seen;	 /* a packet of this direction was seen */
-	bool fin;	 /* its FIN was seen, at fin_seq */
+	bool isn_known; /* its SYN was seen */
+	bool known;	/* nxt and the others have been set */
+	bool seen;	/* a packet of this direction was seen */
+	bool fin;	/* its FIN was seen, at fin_seq */
 	bool fin_sent;
 	bool fin_acked; /* by its receiver */
 	bool ack_seen;
@@ -105,7 +103,6 @@ struct mw_flow {
 	uint64_t session;
 	uint64_t start_ns, last_ns;
 	uint32_t customer;
-	uint64_t verdict_generation; /* of the snapshot its verdict was last looked up in */
 	uint64_t anomalies;
 	uint32_t messages;
 	uint32_t recipients_refused;
@@ -272,9 +269,10 @@ void mw_count_kept(struct mw_half *half);
 bool mw_content_attach(struct mw_lane *lane, struct mw_flow *flow);
 /* Ends inspection for good, for `reason`; what was kept goes on its way. */
 void mw_content_lose(struct mw_lane *lane, struct mw_flow *flow, enum mw_reason reason);
-/* Acts on one event of the parser. `mid` is the sequence number behind the octets it took. */
-void mw_content_client_event(
+/* Acts on one event of the parser, whichever direction it came out of. */
+void mw_content_event(
 	struct mw_lane *lane, struct mw_flow *flow, const struct mw_smtp_event *event);
+/* The same, of the server: a reply may let the client's octets go on. */
 void mw_content_server_event(
 	struct mw_lane *lane, struct mw_flow *flow, const struct mw_smtp_event *event);
 /* Octets [nxt, nxt + len) of the client will never be seen. */

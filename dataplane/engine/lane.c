@@ -357,7 +357,6 @@ static void note_syn(struct mw_flow *flow, const struct mw_frame *f, bool from_c
 		return;
 	half->isn = f->seq;
 	half->isn_known = true;
-	half->wscale = f->wscale;
 	flow->handshake = true;
 	if (from_client) {
 		flow->mss = f->mss;

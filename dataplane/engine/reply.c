@@ -219,7 +219,6 @@ void mw_reply_server(struct mw_lane *lane, struct mw_flow *flow, struct mw_packe
 		flow->early_talker = false;
 		mw_flow_anomaly(lane, flow, MW_REASON_EARLY_TALKER);
 	}
-	half->window = frame->window;
 	if ((frame->flags & MW_TCP_RST) != 0) {
 		if (lane->config.passive && mw_session_blind_rst(flow, half, frame)) {
 			mw_flow_anomaly(lane, flow, MW_REASON_BLIND_RST);

@@ -42,7 +42,6 @@ struct mw_flow *mw_session_open(struct mw_lane *lane, const struct mw_flow_key *
 	flow->session = ++lane->sessions;
 	flow->start_ns = flow->last_ns = lane->now_ns;
 	flow->customer = customer;
-	flow->client.wscale = flow->server.wscale = -1;
 	flow->state = (frame->flags & MW_TCP_SYN) != 0 ? MW_FLOW_EMBRYONIC : MW_FLOW_OPEN;
 	flow->handshake = (frame->flags & MW_TCP_SYN) != 0;
 	if (!content || !mw_content_attach(lane, flow)) {

@@ -67,7 +67,7 @@ static void parse(struct mw_lane *lane, struct mw_flow *flow)
 		if (event.kind == MW_SMTP_BLOCKED)
 			break;
 		if (event.kind != MW_SMTP_MORE) {
-			mw_content_client_event(lane, flow, &event);
+			mw_content_event(lane, flow, &event);
 			continue;
 		}
 		if (run.len > used || mw_reassembly_at(&half->kept, half->nxt).len > 0)
@@ -356,9 +356,7 @@ static void rst_in(struct mw_lane *lane, struct mw_flow *flow, struct mw_packet 
 static void note_ack(struct mw_lane *lane, struct mw_flow *flow, const struct mw_frame *frame)
 {
 	struct mw_half *server = &flow->server;
-	struct mw_half *client = &flow->client;
 
-	client->window = (uint32_t)frame->window;
 	if ((frame->flags & MW_TCP_ACK) == 0)
 		return;
 	if (!server->seen) {
