@@ -7,6 +7,7 @@ format, files cut anywhere, files that are no captures, options, usage. Makes al
 import argparse
 import json
 import os
+import re
 import struct
 import sys
 import tempfile
@@ -246,7 +247,8 @@ def options(bench):
 	first, second = bench.run(plain, "--redact"), bench.run(plain, "--redact")
 	shown = json.dumps(first.lines)
 	m = first.messages[0]
-	expect("--redact", "a@example.org" not in shown and "b@example.net" not in shown, shown)
+	# The local part itself, not the last digit of its hash.
+	expect("--redact", not re.search(r"(?<![0-9a-f])(a@example\.org|b@example\.net)", shown), shown)
 	expect("--redact keeps domains", m["mail_from"].endswith("@example.org") and
 		m["rcpt_to"][0]["address"].endswith("@example.net") and m["headers"]["from"] == m["mail_from"], shown)
 	expect("--redact with a key of its own each run", m["mail_from"] != second.messages[0]["mail_from"])
