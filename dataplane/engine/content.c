@@ -4,18 +4,51 @@
  */
 #include "dataplane/engine/internal.h"
 
-bool mw_content_attach(struct mw_lane *lane, struct mw_flow *flow)
+static void attach_half(
+	struct mw_lane *lane, struct mw_half *half, uint16_t blocks_max, struct mw_use *use)
 {
-	struct mw_content *content = mw_pool_get(&lane->content_pool);
+	mw_reassembly_init(&half->kept, &lane->kept_pool, blocks_max);
+	if (use != NULL)
+		mw_reassembly_charge(&half->kept, &use->kept);
+	if (half->known)
+		mw_reassembly_start(&half->kept, half->nxt);
+}
 
+bool mw_content_attach(struct mw_lane *lane, struct mw_flow *flow, enum mw_reason *reason)
+{
+	const struct mw_pool *pool = &lane->content_pool;
+	struct mw_use *use = mw_share_of(lane, flow->customer);
+	struct mw_content *content = NULL;
+
+	*reason = MW_REASON_MEMORY;
+	if (use != NULL && !mw_share_allows(use->contents, pool->blocks, pool->used))
+		*reason = MW_REASON_CUSTOMER_SHARE;
+	else if (!flow->young || mw_share_young_content(lane))
+		content = mw_pool_get(&lane->content_pool);
 	if (content == NULL)
 		return false;
 	memset(content, 0, sizeof(*content));
 	mw_smtp_init(&content->smtp, &lane->envelope_pool);
 	flow->content = content;
-	mw_reassembly_init(&flow->client.kept, &lane->kept_pool, MW_KEPT_BLOCKS_FLOW);
-	mw_reassembly_init(&flow->server.kept, &lane->kept_pool, MW_KEPT_BLOCKS_FLOW / 4);
+	if (use != NULL)
+		use->contents++;
+	if (flow->young)
+		lane->young_contents++;
+	attach_half(lane, &flow->client, MW_KEPT_BLOCKS_FLOW, use);
+	attach_half(lane, &flow->server, MW_KEPT_BLOCKS_FLOW / 4, use);
+	mw_smtp_set_now(&content->smtp, lane->now_ns);
+	if (flow->one_sided)
+		mw_smtp_set_one_sided(&content->smtp);
 	return true;
+}
+
+bool mw_content_need(struct mw_lane *lane, struct mw_flow *flow)
+{
+	enum mw_reason reason;
+
+	if (flow->content == NULL && !mw_content_attach(lane, flow, &reason))
+		mw_content_lose(lane, flow, reason);
+	return flow->content != NULL;
 }
 
 static struct mw_transfer *transfer_of(
@@ -184,6 +217,7 @@ static void finish(struct mw_lane *lane, struct mw_flow *flow)
 void mw_content_detach(struct mw_lane *lane, struct mw_flow *flow, bool send_on)
 {
 	struct mw_content *content = flow->content;
+	struct mw_use *use = mw_share_of(lane, flow->customer);
 
 	if (flow->state != MW_FLOW_CLOSED && flow->mode == MW_MODE_CONTENT) {
 		mw_count_kept(&flow->client);
@@ -200,6 +234,10 @@ void mw_content_detach(struct mw_lane *lane, struct mw_flow *flow, bool send_on)
 	mw_reassembly_clear(&flow->server.kept);
 	flow->holding = flow->release_due = false;
 	flow->content = NULL;
+	if (use != NULL)
+		use->contents--;
+	if (flow->young)
+		lane->young_contents--;
 	mw_pool_put(&lane->content_pool, content);
 }
 
@@ -213,6 +251,8 @@ void mw_content_lose(struct mw_lane *lane, struct mw_flow *flow, enum mw_reason 
 		lane->counters.reason[reason]++;
 	}
 	flow->mode = MW_MODE_METADATA;
+	if (flow->content == NULL) /* it was not needed before */
+		return;
 	mw_count_kept(&flow->client);
 	mw_count_kept(&flow->server);
 	mw_content_detach(lane, flow, true);

@@ -10,6 +10,7 @@
  *   hold.c      the end of a message: held, released
  *   count.c     octets that are counted only
  *   session.c   a connection's beginning and end, its report
+ *   share.c     who may take how much of what connections share
  *   responder.c the conversation with a refused customer, in the server's place
  */
 #ifndef MW_DATAPLANE_ENGINE_INTERNAL_H
@@ -76,6 +77,9 @@ struct mw_half {
 	uint8_t holes;
 	struct mw_hole hole[MW_HOLES_MAX]; /* not inspected: octets that have not come yet */
 	uint64_t bytes;			   /* octets of payload, each sequence number once */
+	uint32_t right; /* the receiver takes no octet from here on, as far as it has said */
+	bool right_known;
+	int8_t wscale; /* of its own SYN; -1: none */
 	struct mw_reassembly kept;
 };
 
@@ -96,10 +100,11 @@ struct mw_transfer;
 struct mw_flow {
 	struct mw_flow_link link;
 	struct mw_flow *open_prev, *open_next; /* connections not closed, by age */
+	struct mw_flow *young_prev, *young_next;
 	enum mw_flow_state state;
 	enum mw_flow_mode mode;
 	struct mw_half client, server;
-	struct mw_content *content; /* NULL in metadata mode, and when closed */
+	struct mw_content *content; /* NULL in metadata mode, before it is needed, when closed */
 	uint64_t session;
 	uint64_t start_ns, last_ns;
 	uint32_t customer;
@@ -121,6 +126,7 @@ struct mw_flow {
 	bool one_sided;
 	bool early_talker; /* the client spoke first, as far as a capture without its server shows
 			    */
+	bool young;	   /* the other end has not been heard: share.c */
 	bool parsing;	   /* guards against re-entry */
 	bool server_parsing;
 	bool ended_by_rst;
@@ -213,6 +219,13 @@ struct mw_rules_slot {
 
 #define MW_RULES_SLOTS 4
 
+/* What one customer has taken of the lane's pools. */
+struct mw_use {
+	uint32_t kept; /* blocks of octets kept, of both directions */
+	uint32_t contents;
+	uint32_t responders;
+};
+
 struct mw_lane {
 	struct mw_lane_config config;
 	struct mw_lane_sink sink;
@@ -226,6 +239,9 @@ struct mw_lane {
 	uint32_t rules_current; /* slot; MW_RULES_SLOTS: none */
 	struct mw_transfer *run_head, *run_tail;
 	struct mw_flow *open_first, *open_last;
+	struct mw_flow *young_first, *young_last;
+	uint32_t young, young_contents; /* of which have content */
+	struct mw_use *use;		/* by customer */
 	struct mw_responder *responder;
 	uint32_t *ham; /* by customer: since his last observation */
 	uint64_t ham_flush_ns;
@@ -265,8 +281,26 @@ void mw_count_octets(struct mw_half *half, const struct mw_frame *frame, uint32_
 /* Octets that are kept and were not parsed are counted as well, once, before they are let go. */
 void mw_count_kept(struct mw_half *half);
 
+/* --- share.c --- */
+/* NULL: nobody's, nothing is charged. */
+struct mw_use *mw_share_of(const struct mw_lane *lane, uint32_t customer);
+/* One more for somebody who uses `used` of a pool of `total`, of which `taken` are in use? */
+bool mw_share_allows(uint32_t used, uint32_t total, uint32_t taken);
+bool mw_share_young_content(const struct mw_lane *lane);
+/* Before a new entry: the oldest young one goes when there are too many, or no other room is left.
+ */
+void mw_share_make_room(struct mw_lane *lane);
+void mw_share_young_add(struct mw_lane *lane, struct mw_flow *flow);
+/* Both ends have been heard, or the connection is over. */
+void mw_share_young_end(struct mw_lane *lane, struct mw_flow *flow);
+
 /* --- content.c --- */
-bool mw_content_attach(struct mw_lane *lane, struct mw_flow *flow);
+/* False: no memory, or none for this customer, or none before the handshake is complete; why in
+ * *reason. */
+bool mw_content_attach(struct mw_lane *lane, struct mw_flow *flow, enum mw_reason *reason);
+/* The same for a packet that has to be read now; else the connection is in metadata mode from here
+ * on. */
+bool mw_content_need(struct mw_lane *lane, struct mw_flow *flow);
 /* Ends inspection for good, for `reason`; what was kept goes on its way. */
 void mw_content_lose(struct mw_lane *lane, struct mw_flow *flow, enum mw_reason reason);
 /* Acts on one event of the parser, whichever direction it came out of. */
@@ -286,6 +320,12 @@ void mw_content_detach(struct mw_lane *lane, struct mw_flow *flow, bool send_on)
 static inline bool mw_near(const struct mw_half *half, uint32_t seq)
 {
 	return seq - half->nxt < MW_WINDOW_MAX || half->nxt - seq < MW_WINDOW_MAX;
+}
+
+/* Its content is read, or will be when there is some. */
+static inline bool mw_flow_inspected(const struct mw_flow *flow)
+{
+	return flow->mode == MW_MODE_CONTENT && flow->state != MW_FLOW_CLOSED;
 }
 
 static inline void mw_flow_anomaly(

@@ -10,7 +10,7 @@
 
 struct layout {
 	size_t lane, scratch, flows, kept, envelopes, contents, transfers, records, responder, ham,
-		total;
+		use, total;
 };
 
 static size_t place(size_t *at, size_t size)
@@ -52,6 +52,7 @@ static struct layout layout_of(const struct mw_lane_config *c)
 	l.records = place(&at, (size_t)c->record_blocks * MW_RECORD_BLOCK_BYTES);
 	l.responder = place(&at, mw_responder_bytes(c->responders));
 	l.ham = place(&at, (size_t)c->customers * sizeof(uint32_t));
+	l.use = place(&at, (size_t)c->customers * sizeof(struct mw_use));
 	l.total = at;
 	return l;
 }
@@ -89,6 +90,7 @@ struct mw_lane *mw_lane_init(
 	lane->responder =
 		mw_responder_init(base + l.responder, config->responders, config->key, config->mtu);
 	lane->ham = (uint32_t *)(void *)(base + l.ham);
+	lane->use = (struct mw_use *)(void *)(base + l.use);
 	return lane;
 }
 
@@ -357,6 +359,7 @@ static void note_syn(struct mw_flow *flow, const struct mw_frame *f, bool from_c
 		return;
 	half->isn = f->seq;
 	half->isn_known = true;
+	half->wscale = f->wscale;
 	flow->handshake = true;
 	if (from_client) {
 		flow->mss = f->mss;

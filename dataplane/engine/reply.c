@@ -93,6 +93,23 @@ void mw_reply_pump(struct mw_lane *lane, struct mw_flow *flow)
 		mw_reassembly_trim(&half->kept, half->nxt);
 }
 
+/* How far the server takes octets: its right edge never moves back (RFC 9293, 3.8.6). Known only
+ * where both SYNs were seen, for they say what the number in the header means (RFC 7323, 2.2). */
+static void note_window(struct mw_flow *flow, const struct mw_frame *frame)
+{
+	struct mw_half *client = &flow->client;
+	bool syn = (frame->flags & MW_TCP_SYN) != 0;
+	bool scaled = !syn && client->wscale >= 0 && flow->server.wscale >= 0;
+	uint32_t right;
+
+	if (!client->isn_known || !flow->server.isn_known)
+		return;
+	right = frame->ack + ((uint32_t)frame->window << (scaled ? flow->server.wscale : 0));
+	if (!client->right_known || mw_seq_before(client->right, right))
+		client->right = right;
+	client->right_known = true;
+}
+
 /* The server's acknowledgement of the client's octets. False: it acknowledges what never left. */
 static bool note_ack(struct mw_lane *lane, struct mw_flow *flow, const struct mw_frame *frame)
 {
@@ -102,7 +119,7 @@ static bool note_ack(struct mw_lane *lane, struct mw_flow *flow, const struct mw
 	if ((frame->flags & MW_TCP_ACK) == 0)
 		return true;
 	if (!client->known) {
-		if (flow->content == NULL || !lane->config.passive)
+		if (!mw_flow_inspected(flow) || !lane->config.passive)
 			return true;
 		client->nxt = client->sent = client->sent_high = client->acked = client->high = ack;
 		client->known = true;
@@ -113,9 +130,12 @@ static bool note_ack(struct mw_lane *lane, struct mw_flow *flow, const struct mw
 		ack = client->fin_seq;
 		client->fin_acked = true;
 	}
-	if (flow->content != NULL && !lane->config.passive && mw_seq_before(client->sent, ack))
+	if (mw_flow_inspected(flow) && !lane->config.passive && mw_seq_before(client->sent, ack))
 		return false;
-	if ((client->ack_seen && !mw_seq_before(client->acked, ack)) || !mw_near(client, ack))
+	if (!mw_near(client, ack))
+		return true;
+	note_window(flow, frame);
+	if (client->ack_seen && !mw_seq_before(client->acked, ack))
 		return true;
 	client->acked = ack;
 	client->ack_seen = true;
@@ -133,7 +153,7 @@ static bool believed_rst(
 	const struct mw_half *half = &flow->server, *client = &flow->client;
 	uint32_t least;
 
-	if (lane->config.passive || flow->content == NULL)
+	if (lane->config.passive || !mw_flow_inspected(flow))
 		return true;
 	if (!half->known)
 		return !client->isn_known ||
@@ -208,7 +228,7 @@ void mw_reply_server(struct mw_lane *lane, struct mw_flow *flow, struct mw_packe
 
 	mw_packet_forward(packet, MW_REASON_INSPECTED);
 	if ((frame->flags & (MW_TCP_SYN | MW_TCP_ACK)) == (MW_TCP_SYN | MW_TCP_ACK) &&
-		!half->known && flow->content != NULL && !lane->config.passive)
+		!half->known && mw_flow_inspected(flow) && !lane->config.passive)
 		begin_where_the_server_does(lane, flow, frame);
 	if (!note_ack(lane, flow, frame)) {
 		mw_packet_drop(packet, MW_REASON_ACK_AHEAD);
@@ -234,7 +254,7 @@ void mw_reply_server(struct mw_lane *lane, struct mw_flow *flow, struct mw_packe
 	}
 	if (flow->state == MW_FLOW_EMBRYONIC && (frame->flags & MW_TCP_SYN) == 0)
 		flow->state = MW_FLOW_OPEN;
-	if (flow->content == NULL) {
+	if (!mw_flow_inspected(flow)) {
 		mw_count_octets(half, frame, seq);
 		return;
 	}
@@ -250,6 +270,10 @@ void mw_reply_server(struct mw_lane *lane, struct mw_flow *flow, struct mw_packe
 		half->nxt = half->acked = half->high = seq;
 		half->known = true;
 		mw_reassembly_start(&half->kept, seq);
+	}
+	if (frame->payload_len > 0 && !mw_content_need(lane, flow)) {
+		mw_count_octets(half, frame, seq);
+		return;
 	}
 	if (frame->payload_len > 0 && mw_near(half, seq)) { /* else no receiver takes it */
 		payload_in(lane, flow, packet, frame, seq);

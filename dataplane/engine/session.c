@@ -29,8 +29,11 @@ static void open_remove(struct mw_lane *lane, struct mw_flow *flow)
 struct mw_flow *mw_session_open(struct mw_lane *lane, const struct mw_flow_key *key,
 	const struct mw_frame *frame, uint32_t customer, bool content)
 {
-	struct mw_flow *flow = mw_flow_add(&lane->flows, key);
+	enum mw_reason reason = MW_REASON_BY_CLASS;
+	struct mw_flow *flow;
 
+	mw_share_make_room(lane);
+	flow = mw_flow_add(&lane->flows, key);
 	if (flow == NULL) {
 		lane->counters.flows_refused++;
 		return NULL;
@@ -44,9 +47,10 @@ struct mw_flow *mw_session_open(struct mw_lane *lane, const struct mw_flow_key *
 	flow->customer = customer;
 	flow->state = (frame->flags & MW_TCP_SYN) != 0 ? MW_FLOW_EMBRYONIC : MW_FLOW_OPEN;
 	flow->handshake = (frame->flags & MW_TCP_SYN) != 0;
-	if (!content || !mw_content_attach(lane, flow)) {
-		enum mw_reason reason = content ? MW_REASON_MEMORY : MW_REASON_BY_CLASS;
-
+	flow->client.wscale = flow->server.wscale = -1;
+	if (!lane->config.passive)
+		mw_share_young_add(lane, flow); /* its content is attached when there is some */
+	if (!content || (lane->config.passive && !mw_content_attach(lane, flow, &reason))) {
 		flow->mode = MW_MODE_METADATA;
 		flow->uninspected = true;
 		flow->reason = (uint8_t)reason;
@@ -91,7 +95,8 @@ void mw_session_close(struct mw_lane *lane, struct mw_flow *flow)
 	if (flow->state == MW_FLOW_CLOSED)
 		return;
 	mw_stream_finish(lane, flow);
-	flow->was_inspected = flow->content != NULL;
+	flow->was_inspected = mw_flow_inspected(flow);
+	mw_share_young_end(lane, flow);
 	if (flow->content != NULL)
 		mw_content_detach(lane, flow, false);
 	report(lane, flow);
@@ -161,7 +166,7 @@ bool mw_session_over(const struct mw_lane *lane, const struct mw_flow *flow)
 bool mw_session_blind_rst(
 	const struct mw_flow *flow, const struct mw_half *half, const struct mw_frame *frame)
 {
-	return flow->content != NULL && half->known && half->ack_seen &&
+	return mw_flow_inspected(flow) && half->known && half->ack_seen &&
 	       mw_seq_before(frame->seq, half->acked);
 }
 
@@ -184,7 +189,7 @@ void mw_session_reset(struct mw_lane *lane, struct mw_flow *flow, struct mw_pack
 	uint32_t size;
 
 	/* What was kept back of the client's octets never left: the server expects them next. */
-	if (flow->content != NULL && flow->client.known && packet->port_in == MW_PORT_INSIDE)
+	if (mw_flow_inspected(flow) && flow->client.known && packet->port_in == MW_PORT_INSIDE)
 		s.seq = flow->client.sent;
 	if (mw_segment_keep_l2(&s, packet->data, frame)) {
 		size = mw_segment_write(&s, mw_span_of(NULL, 0), lane->frame, sizeof(lane->frame));

@@ -256,6 +256,65 @@ static void replaced(struct mw_packet *packet, const struct mw_frame *frame)
 	mw_packet_forward(packet, MW_REASON_REPLACED_CONFLICT);
 }
 
+/* Cuts octets off the front of the packet: what the server has acknowledged it will not look at
+ * again, and what it was is not known here any more. Nothing left is an empty segment at the old
+ * place, which draws an acknowledgement as a repeat or a keep-alive does (RFC 9293, 3.10.7.4). */
+static void cut_front(struct mw_packet *packet, struct mw_frame *frame, uint32_t len)
+{
+	uint8_t *payload = packet->data + frame->payload, *seq = packet->data + frame->l4 + 4;
+	uint32_t rest = frame->payload_len - len;
+
+	memmove(payload, payload + len, rest);
+	frame->payload_len = frame->payload_have = rest;
+	if (rest > 0) {
+		frame->seq += len;
+		for (int i = 0; i < 4; i++)
+			seq[i] = (uint8_t)(frame->seq >> (24 - 8 * i));
+	} else {
+		packet->data[frame->l4 + 13] &= (uint8_t)~MW_TCP_PSH;
+	}
+	packet->len = packet->wire_len = frame->payload + rest;
+	mw_checksum_rewrite(packet->data, frame, rest);
+	mw_packet_forward(packet, MW_REASON_TRIMMED_ACKED);
+}
+
+/* Octets on which the server's acknowledgement stands already are taken off. The sequence number
+ * behind it. */
+static uint32_t trim_acked(struct mw_lane *lane, const struct mw_flow *flow,
+	struct mw_packet *packet, struct mw_frame *frame, uint32_t seq)
+{
+	uint32_t old = flow->client.acked - seq;
+
+	if (lane->config.passive || !flow->client.ack_seen || frame->payload_len == 0 ||
+		!mw_seq_before(seq, flow->client.acked))
+		return seq;
+	if (old > frame->payload_len)
+		old = frame->payload_len;
+	if ((frame->flags & MW_TCP_SYN) != 0) /* a repeated SYN keeps its number */
+		return seq;
+	cut_front(packet, frame, old);
+	return seq + old;
+}
+
+/* A receiver that takes the octet at the urgent pointer out of the stream reads something else than
+ * was judged: without the pointer there is one reading (RFC 6093 asks for in-line). */
+static void clear_urgent(struct mw_packet *packet, const struct mw_frame *frame)
+{
+	uint8_t *tcp = packet->data + frame->l4;
+
+	tcp[13] &= (uint8_t)~MW_TCP_URG;
+	tcp[18] = tcp[19] = 0;
+	mw_checksum_rewrite(packet->data, frame, frame->payload_len);
+	mw_packet_forward(packet, MW_REASON_URGENT_CLEARED);
+}
+
+/* RFC 9293, 3.4: no receiver takes octets beyond the window it has announced. What begins at its
+ * edge may probe a closed one (3.8.6.1), and has to be answered. */
+static bool beyond_window(const struct mw_half *half, uint32_t seq)
+{
+	return half->right_known && mw_seq_before(half->right, seq);
+}
+
 static void payload_in(struct mw_lane *lane, struct mw_flow *flow, struct mw_packet *packet,
 	const struct mw_frame *frame, uint32_t seq)
 {
@@ -299,10 +358,13 @@ static void fin_in(
 	struct mw_flow *flow, struct mw_packet *packet, const struct mw_frame *frame, uint32_t seq)
 {
 	struct mw_half *half = &flow->client;
+	uint32_t end = seq + frame->payload_len;
 
-	if (!half->fin) {
+	/* A FIN ends the stream where its receiver gets to it first. */
+	if (!half->fin || (!half->fin_sent && mw_seq_before(end, half->fin_seq) &&
+				  !mw_seq_before(end, half->nxt))) {
 		half->fin = true;
-		half->fin_seq = seq + frame->payload_len;
+		half->fin_seq = end;
 		if (half->acked == half->fin_seq + 1) { /* captured before it */
 			half->acked = half->fin_seq;
 			half->fin_acked = true;
@@ -331,7 +393,7 @@ static void rst_in(struct mw_lane *lane, struct mw_flow *flow, struct mw_packet 
 		mw_flow_anomaly(lane, flow, MW_REASON_BLIND_RST);
 		return;
 	}
-	if (!lane->config.passive && half->known && flow->content != NULL) {
+	if (!lane->config.passive && half->known && mw_flow_inspected(flow)) {
 		uint32_t at = limit_of(flow);
 
 		if (mw_seq_before(half->high, frame->seq) ||
@@ -389,15 +451,31 @@ static bool begins_with_hello(const struct mw_packet *packet, const struct mw_fr
 	return n > 0 && (strncasecmp(p, "EHLO ", n) == 0 || strncasecmp(p, "HELO ", n) == 0);
 }
 
-void mw_stream_client(struct mw_lane *lane, struct mw_flow *flow, struct mw_packet *packet,
-	const struct mw_frame *frame)
+/* Has the client heard the server? Then it is no flood, and its content is looked at. */
+static void grow_up(struct mw_lane *lane, struct mw_flow *flow, const struct mw_frame *frame)
 {
+	const struct mw_half *server = &flow->server;
+	uint32_t least = server->isn_known ? server->isn + 1 : server->acked;
+
+	if (!flow->young || !server->known || (frame->flags & MW_TCP_ACK) == 0 ||
+		(frame->flags & (MW_TCP_SYN | MW_TCP_RST)) != 0 ||
+		frame->ack - least > server->high - least)
+		return;
+	mw_share_young_end(lane, flow);
+	if (mw_flow_inspected(flow))
+		mw_content_need(lane, flow);
+}
+
+void mw_stream_client(struct mw_lane *lane, struct mw_flow *flow, struct mw_packet *packet,
+	const struct mw_frame *original)
+{
+	struct mw_frame copy = *original, *frame = &copy;
 	struct mw_half *half = &flow->client;
 	uint32_t seq = frame->seq + ((frame->flags & MW_TCP_SYN) != 0 ? 1 : 0);
-	bool has_content = flow->content != NULL;
 
 	half->seen = true;
 	mw_packet_forward(packet, MW_REASON_INSPECTED);
+	grow_up(lane, flow, frame);
 	note_ack(lane, flow, frame);
 	if ((frame->flags & MW_TCP_RST) != 0) {
 		rst_in(lane, flow, packet, frame);
@@ -407,10 +485,12 @@ void mw_stream_client(struct mw_lane *lane, struct mw_flow *flow, struct mw_pack
 		mw_flow_anomaly(lane, flow, MW_REASON_URGENT);
 	if (flow->state == MW_FLOW_EMBRYONIC && (frame->flags & MW_TCP_SYN) == 0)
 		flow->state = MW_FLOW_OPEN;
-	if (!has_content) {
+	if (!mw_flow_inspected(flow)) {
 		mw_count_octets(half, frame, seq);
 		return;
 	}
+	if ((frame->flags & MW_TCP_URG) != 0 && !lane->config.passive)
+		clear_urgent(packet, frame);
 	if (!half->known) {
 		half->nxt = half->sent = half->sent_high = half->acked = half->high = seq;
 		half->known = true;
@@ -423,14 +503,28 @@ void mw_stream_client(struct mw_lane *lane, struct mw_flow *flow, struct mw_pack
 		mw_count_octets(half, frame, seq);
 		return;
 	}
-	keep_template(flow, packet, frame);
+	if (frame->payload_len > 0 && flow->content == NULL && (frame->flags & MW_TCP_SYN) != 0 &&
+		!mw_share_young_content(lane)) {
+		/* The client sends its SYN again without (RFC 7413, 4.1.3). */
+		mw_packet_drop(packet, MW_REASON_OVER_BUDGET);
+		return;
+	}
+	if (frame->payload_len > 0 && !mw_content_need(lane, flow)) {
+		mw_count_octets(half, frame, seq);
+		return;
+	}
+	if (flow->content != NULL)
+		keep_template(flow, packet, frame);
+	if ((frame->payload_len > 0 || (frame->flags & MW_TCP_FIN) != 0) &&
+		(!mw_near(half, seq) || beyond_window(half, seq))) {
+		mw_packet_drop(packet, MW_REASON_OUT_OF_WINDOW);
+		return;
+	}
+	if (frame->payload_len > 0)
+		seq = trim_acked(lane, flow, packet, frame, seq);
 	if (frame->payload_len > 0) {
 		if ((frame->flags & MW_TCP_SYN) != 0)
 			mw_flow_anomaly(lane, flow, MW_REASON_SYN_DATA);
-		if (!mw_near(half, seq)) {
-			mw_packet_drop(packet, MW_REASON_OUT_OF_WINDOW);
-			return;
-		}
 		if (mw_seq_before(half->high, seq + frame->payload_len))
 			half->high = seq + frame->payload_len;
 		payload_in(lane, flow, packet, frame, seq);

@@ -7,6 +7,11 @@ void mw_reassembly_init(struct mw_reassembly *r, struct mw_pool *pool, uint16_t 
 	*r = (struct mw_reassembly){.pool = pool, .blocks_max = blocks_max};
 }
 
+void mw_reassembly_charge(struct mw_reassembly *r, uint32_t *charged)
+{
+	r->charged = charged;
+}
+
 void mw_reassembly_start(struct mw_reassembly *r, uint32_t seq)
 {
 	r->floor = seq;
@@ -23,6 +28,8 @@ static void unlink_block(struct mw_reassembly *r, struct mw_kept *k)
 	else
 		r->tail = k->prev;
 	r->blocks--;
+	if (r->charged != NULL)
+		(*r->charged)--;
 	mw_pool_put(r->pool, k);
 }
 
@@ -68,6 +75,8 @@ static struct mw_kept *insert_block(struct mw_reassembly *r, struct mw_kept *aft
 	else
 		r->tail = k;
 	r->blocks++;
+	if (r->charged != NULL)
+		(*r->charged)++;
 	return k;
 }
 
@@ -112,11 +121,14 @@ static bool fits(const struct mw_reassembly *r, const struct mw_kept *at, bool b
 	uint32_t flow_spare = beyond ? r->blocks_max / 4u : 0,
 		 pool_spare = beyond ? r->pool->blocks / 8 : 0;
 
+	uint32_t left = r->pool->blocks - r->pool->used;
+
 	for (const struct mw_kept *k = at; k != NULL && mw_seq_before(k->seq, seq + len);
 		k = k->next)
 		need++;
-	return r->blocks + need + flow_spare <= r->blocks_max &&
-	       r->pool->blocks - r->pool->used >= need + pool_spare;
+	if (r->charged != NULL && *r->charged + need > left)
+		return false;
+	return r->blocks + need + flow_spare <= r->blocks_max && left >= need + pool_spare;
 }
 
 static bool covered(const struct mw_kept *at, uint32_t seq, uint32_t end)

@@ -4,8 +4,9 @@
  * copy wins, and a later copy that differs is overwritten with the first one where it lies: what
  * was scanned is what the receiver gets.
  *
- * Memory: 2 KiB blocks of a pool, at most `blocks_max` of them; a segment that does not fit is
- * refused whole. Sequence numbers wrap (RFC 9293, 3.4): all comparisons are modulo 2^32, and
+ * Memory: 2 KiB blocks of a pool, at most `blocks_max` of them, and no more of the pool for one who
+ * is charged (mw_reassembly_charge) than there is left for the others; a segment that does not fit
+ * is refused whole. Sequence numbers wrap (RFC 9293, 3.4): all comparisons are modulo 2^32, and
  * everything kept lies within less than 2^31 of each other.
  */
 #ifndef MW_DATAPLANE_PROTO_REASSEMBLY_H
@@ -32,6 +33,7 @@ struct mw_reassembly {
 	uint32_t floor; /* octets in front of it are of no interest any more: never kept again */
 	uint16_t blocks;
 	uint16_t blocks_max;
+	uint32_t *charged; /* blocks of all that is charged to the same one; NULL: nobody is */
 };
 
 enum mw_kept_result {
@@ -57,6 +59,8 @@ static inline uint32_t mw_seq_min(uint32_t a, uint32_t b)
 }
 
 void mw_reassembly_init(struct mw_reassembly *r, struct mw_pool *pool, uint16_t blocks_max);
+/* From now on each block is counted in `*charged`, which must outlive what is kept. */
+void mw_reassembly_charge(struct mw_reassembly *r, uint32_t *charged);
 void mw_reassembly_clear(struct mw_reassembly *r);
 /* The first sequence number of interest, before anything is kept. */
 void mw_reassembly_start(struct mw_reassembly *r, uint32_t seq);
