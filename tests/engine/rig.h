@@ -13,6 +13,7 @@ struct rig_message {
 	uint8_t sha256[32];
 	bool complete;
 	enum mw_message_class klass;
+	bool refused;
 	char mail_from[128];
 	uint32_t rcpts;
 	int data_reply;
@@ -31,6 +32,8 @@ struct rig {
 	struct mw_lane_session session;
 	uint32_t sessions;
 	uint64_t ham;
+	uint64_t generation; /* of the policy */
+	bool refuse_spam, refuse_smuggling;
 };
 
 struct rig_options {
@@ -41,6 +44,7 @@ struct rig_options {
 	const char *reply;
 	uint32_t contents, messages, kept_blocks, record_blocks; /* 0: plenty */
 	uint32_t flows, responders;
+	bool refuse_spam, refuse_smuggling; /* live; the fake rule's class is spam */
 };
 
 void rig_open(struct rig *rig, const struct rig_options *options);
