@@ -190,6 +190,10 @@ static void payload_in(struct mw_lane *lane, struct mw_flow *flow, struct mw_pac
 		}
 		break;
 	case MW_KEPT_REFUSED:
+		if (!lane->config.passive) { /* the server repeats it, what closes its gap first */
+			mw_packet_drop(packet, MW_REASON_OVER_BUDGET);
+			return;
+		}
 		mw_content_lose(lane, flow, MW_REASON_MEMORY);
 		break;
 	case MW_KEPT_OK:

@@ -209,6 +209,7 @@ static void a_liar_gets_nothing_past(void **state)
 		run.net.liar_percent = 15;
 		net_connect(&run.net);
 		net_run(&run.net, run.net.now_ns + 300 * MW_NS_PER_S);
+		mw_lane_finish(run.rig.lane, run.net.now_ns);
 		for (uint32_t i = 0; i < pair.stored_count; i++)
 			CHECK(memmem(pair.stored[i].octets, pair.stored[i].len, FAKE_PHRASE,
 				      strlen(FAKE_PHRASE)) == NULL ||
