@@ -36,8 +36,13 @@ unpack_package() {
 			for file in ./*.deb; do dpkg-deb -x "$file" root || exit 1; done
 	); then
 		chmod 755 "$work/root"
+		dpkg-deb -f "$work/$name"_*.deb Version >"$dir.version"
 		mv -T "$work/root" "$dir"
 	fi
 	rm -rf "$work"
 	[[ -e $dir ]]
+}
+
+unpacked_version() { # NAME
+	cat "$MW_UNPACKED/$1.version"
 }

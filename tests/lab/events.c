@@ -1,7 +1,7 @@
 /*
- * What the dataplane has told, as JSON Lines: the messages and sessions in the events store of a lab,
- * whole and in their order. Reads beside the writer and changes nothing. A control plane that runs
- * has events deleted behind itself; whoever wants all of them asks while none does.
+ * What the dataplane has told, as JSON Lines: the messages and sessions in the events store of a
+ * lab, whole and in their order. Reads beside the writer and changes nothing. A control plane that
+ * runs has events deleted behind itself; whoever wants all of them asks while none does.
  *
  * usage: lab-events STATE-DIR
  */
@@ -37,9 +37,9 @@ static json_t *session_json(const struct mw_event_session *s)
 static json_t *message_json(const struct mw_event_message *m)
 {
 	return json_pack("{s:s, s:i, s:s, s:s, s:b, s:b, s:I}", "type", "message", "client_port",
-		(int)m->client_port, "subject", m->subject, "class", mw_message_class_name(m->klass),
-		"refused", (int)m->refused, "complete", (int)m->complete, "size",
-		(json_int_t)m->size);
+		(int)m->client_port, "subject", m->subject, "class",
+		mw_message_class_name(m->klass), "refused", (int)m->refused, "complete",
+		(int)m->complete, "size", (json_int_t)m->size);
 }
 
 static int print(void *ctx, uint64_t seq, const struct mw_event *event, struct mw_span record)
