@@ -118,6 +118,7 @@ make_appliance() { # POLICY
 	await 10 answers 6 25 || die 'the servers are not reached over IPv6'
 }
 
+# shellcheck disable=SC2317 # called by await
 answers() { # 4|6 LAST
 	lab_ns cust python3 -c 'import socket, sys
 assert socket.create_connection((sys.argv[1], 25), 2).recv(3) == b"220"' "$(address "$1" "$2")"
@@ -180,14 +181,23 @@ doc_head() {
 	cat <<-END
 		# Ends of data: what servers take for one, and what we say
 
+		Written by \`tests/lab/ends.sh --doc\`; do not edit.
+
 		A customer's machine sends a first message with one of the ends below, and behind it the commands and the text of a
-		second one, through a live dataplane to real servers ($(versions)): over IPv4 and IPv6, everything at once and with
-		pauses. The figure is the number of messages the server then had in its mailbox: 2 where it took the end for one, 1
-		where the second message was content of the first. Two figures where it depends on the pause.
-		Run and written by \`tests/lab/ends.sh --doc\`; do not edit.
+		second one, through a live dataplane to real servers ($(versions)): over IPv4 and
+		IPv6, everything at once and command by command. The figure is the number of messages the server then had in its
+		mailbox: 2 where it took the end for one, 1 where the second message was content of the first, 0 where it refused
+		(with the code) or never answered. Two figures where it depends on how it was sent.
 
 		What must hold, and fails the run otherwise: no message in a mailbox that was neither a message to us nor stood in a
 		session that we call \`smuggling\`.
+
+		- Debian's Postfix has the remedy, switched off: \`smtpd_forbid_bare_newline\` is \`$(postconf -hd smtpd_forbid_bare_newline)\` unless somebody sets it.
+		- Exim takes LF . LF where the message's first line ended by LF, too; with its check of the order of commands
+		  (\`smtp_enforce_sync\`) the sender must only wait for each answer.
+		- A BDAT we cannot read (bare LF, a sign, hexadecimal, another word than LAST) is not followed: we wait for the
+		  server's reply before anything behind it leaves. A server that reads it after all waits for the content: neither
+		  message passes, and the sender's patience ends it.
 	END
 }
 

@@ -16,7 +16,9 @@ from ends_table import CHUNKS, ENDS, EXPECT, LOOKALIKE, SERVERS
 
 SUBJECT = re.compile(rb"Subject: (first|second) (L\d+)")
 REFUSED = re.compile(r"554 5\.7\.1")
+DATA = {end.name for end in ENDS}
 KINDS = {end.name: end.kind for end in [*ENDS, *CHUNKS]}
+TIMING = {"blind_rst"} # seen or not, as it happens: not for a document
 OURS = ("smuggling", "bare_lf", "bare_cr", "nul", "bad_bdat", "bad_command", "early_talker", "unexpected_reply")
 
 
@@ -47,11 +49,12 @@ class Row:
 		self.stored = sorted(stored)
 		self.replies = sent.get("replies", [])
 		self.refused = any(REFUSED.match(reply) for reply in self.replies)
-		self.names, self.lost, self.told = [], None, False
+		# Those behind the envelope of the first message, and 354 where there was one.
+		self.codes = [reply[:3] for reply in self.replies[5 if sent["end"] in DATA else 4:]]
+		self.names, self.lost = [], None
 		self.read = []
 		for event in events:
 			if event["type"] == "session":
-				self.told = True
 				self.names += event["anomalies"]
 				self.lost = event["reason"] if event["reason"] != "none" else self.lost
 			else:
@@ -94,9 +97,8 @@ def merged(values):
 
 
 def last_words(row):
-	"""What the client saw at the place where the first message may have ended, and last of all."""
-	replies = [reply[:3] for reply in row.replies[5:]]
-	return " ".join(replies) + {"closed": "", "timeout": " timeout"}.get(row.sent["outcome"], " " + row.sent["outcome"])
+	"""What the client saw from the place on where the first message may have ended."""
+	return " ".join(row.codes + ([] if row.sent["outcome"] == "closed" else [row.sent["outcome"]]))
 
 
 def names_of(rows):
@@ -125,11 +127,10 @@ def cell(rows):
 		if row.refused:
 			return f"{len(row.stored)}, refused by us"
 		if not row.stored:
-			code = next((reply[:3] for reply in row.replies[5:] if reply[0] in "45"), None)
+			code = next((code for code in row.codes if code[0] in "45"), None)
 			return f"0 ({code})" if code else "0"
 		return "1" if len(row.stored) == 1 else f"**{len(row.stored)}**"
-	found = list(dict.fromkeys(one(row) for row in rows))
-	return " or ".join(found)
+	return " or ".join(dict.fromkeys(one(row) for row in rows))
 
 
 def write_doc(to, groups, policy, skipped):
@@ -137,13 +138,18 @@ def write_doc(to, groups, policy, skipped):
 	to.write(f"\n## With `smuggling: {policy}`\n\n")
 	for reason in skipped:
 		to.write(f"Not tried: {reason}.\n\n")
-	to.write("| end | " + " | ".join(server.title for server in servers) + " | what we call it | |\n")
+	to.write("| end | " + " | ".join(server.title for server in servers) + " | what we call it | what it is |\n")
 	to.write("|---" * (len(servers) + 3) + "|\n")
 	for end in [*ENDS, *CHUNKS]:
 		cells = [cell(groups[server.name, end.name]) if (server.name, end.name) in groups else "" for server in servers]
 		rows = [row for server in servers for row in groups.get((server.name, end.name), [])]
-		names = ", ".join(f"`{name}`" for name in names_of(rows))
+		names = ", ".join(f"`{name}`" for name in names_of(rows) if name not in TIMING)
 		to.write(f"| {end.name} | " + " | ".join(cells) + f" | {names} | {end.sentence} |\n")
+	to.write("\n")
+	for server in servers:
+		taken = [end.name for end in ENDS if end.kind == LOOKALIKE
+			and any(len(row.stored) > 1 for row in groups.get((server.name, end.name), []))]
+		to.write(f"- {server.title} took for an end: {', '.join(taken) or 'none of the look-alikes'}.\n")
 
 
 def main():

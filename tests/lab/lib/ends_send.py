@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """
 Sends every end of data to every server, as the customer's machine, and notes what was answered: one JSON
-line a session. The second message is sent at once, or only when there was time for an answer.
+line a session. What stands behind the end is sent at once, or each command when there was time for an answer.
 """
 
 import argparse
@@ -17,7 +17,7 @@ PHRASE = "This is a letter of the Mailweir lab."
 SOURCE = {4: "203.0.113.7", 6: "2001:db8:c::7"}
 LINE_END = {"CRLF": b"\r\n", "LF": b"\n"}
 PAUSE_S = 0.4
-PATIENCE_S = 12
+PATIENCE_S = 8
 AT_A_TIME = 24
 
 
@@ -84,33 +84,32 @@ class Session:
 			pass
 
 	def pieces(self, pieces, pause):
-		"""The rest of the session: at once, or each piece when there was time for an answer to the one before."""
+		"""The rest of the session: at once, or each piece when there was an answer to the one before, or time for one."""
 		if not pause:
 			self.send(b"".join(pieces))
 		else:
 			for piece in pieces:
 				self.send(piece)
-				self.drain(PAUSE_S)
+				self.reply(PAUSE_S)
 		self.drain(PATIENCE_S)
 		return "timeout"
 
 
 def second(number, end=b"\r\n"):
-	"""The smuggled part, in three pieces: up to DATA, the message, QUIT."""
-	return [joined([*envelope("second", number), "DATA", ""], end), joined(letter("second", number)) + b"\r\n.\r\n",
-		b"QUIT" + end]
+	"""The smuggled part, in pieces: commands, the message, QUIT."""
+	return [*(command.encode() + end for command in (*envelope("second", number), "DATA")),
+		joined(letter("second", number)) + b"\r\n.\r\n", b"QUIT" + end]
 
 
 def data_pieces(end, number):
 	first = joined(letter("first", number), LINE_END[end.lines]) + end.octets
-	commands, message, leave = second(number, LINE_END[end.commands])
-	return [first, commands, message, leave]
+	return [first, *second(number, LINE_END[end.commands])]
 
 
 def bdat_pieces(chunk, number):
 	first = joined([*letter("first", number), ""])
 	rest = second(number)
-	hidden = b"\r\n.\r\n" + b"".join(rest[:2])
+	hidden = b"\r\n.\r\n" + b"".join(rest[:-1])
 	size = len(first)
 	fields = {"n": size, "all": size + len(hidden), "hex": f"{size:x}", "wrap": 2**64 + size}
 	head = (chunk.command.format(**fields) + chunk.end).encode() + first
@@ -148,7 +147,7 @@ def sessions(names, base):
 	number = 0
 	servers = [server for server in SERVERS if server.name in names]
 	for server, end, family, pause in itertools.product(servers, [*ENDS, *CHUNKS], (4, 6), (False, True)):
-		if isinstance(end, Chunk) and not server.chunking:
+		if isinstance(end, Chunk) and not server.chunking or not pause and not server.pipelining:
 			continue
 		yield end, server, family, pause, f"L{base + number}", base + number
 		number += 1

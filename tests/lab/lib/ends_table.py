@@ -31,15 +31,15 @@ ENDS = [
 	End("CR . LF", LOOKALIKE, b"\r.\n", "Neither line end is one, the other way round."),
 	End("CRLF NUL . CRLF", LOOKALIKE, b"\r\n\0.\r\n", "For a server that strips NUL before it looks for the dot."),
 	End("CRLF . NUL CRLF", LOOKALIKE, b"\r\n.\0\r\n", "For a server that strips NUL behind the dot, or stops there."),
-	End("CRLF . CR CRLF", ODD, b"\r\n.\r\r\n", "For a server that takes any number of CR before LF."),
+	End("CRLF . CR CRLF", LOOKALIKE, b"\r\n.\r\r\n", "For a server that takes any number of CR before LF."),
 	End("CR CRLF . CRLF", ODD, b"\r\r\n.\r\n", "A strict end behind a bare CR: it ends the message, and must be seen to."),
-	End("LF CR . CRLF", ODD, b"\n\r.\r\n", "LF and CR in the wrong order."),
+	End("LF CR . CRLF", LOOKALIKE, b"\n\r.\r\n", "LF and CR in the wrong order."),
 	End("CRLF . blank CRLF", ODD, b"\r\n. \r\n", "For a server that trims lines."),
 	End("CRLF .. CRLF", CONTENT, b"\r\n..\r\n", "A stuffed dot: content, for everybody."),
 	End("LF .. LF", ODD, b"\n..\n", "A stuffed dot between bare LF: an end once somebody has taken a dot away."),
 	End("LF . LF in an LF mail", LOOKALIKE, b"\n.\n", "The whole message has bare LF, which a server may take for a habit.",
 		lines="LF"),
-	End("CRLF . CRLF, LF commands", STRICT, b"\r\n.\r\n", "A strict end, and commands ended by bare LF behind it.",
+	End("CRLF . CRLF, LF commands", ODD, b"\r\n.\r\n", "A strict end, and commands ended by bare LF behind it.",
 		commands="LF"),
 ]
 
@@ -92,6 +92,7 @@ class Server:
 	title: str
 	last: str           # of its addresses
 	chunking: bool = True
+	pipelining: bool = True # without it, nothing is sent before it is its turn
 
 
 SERVERS = [
@@ -100,6 +101,6 @@ SERVERS = [
 	Server("postfix-reject", "Postfix, `=reject`", "27"),
 	Server("exim", "Exim", "28"),
 	Server("exim-lax", "Exim, `smtp_enforce_sync=no`", "29"),
-	Server("opensmtpd", "OpenSMTPD", "30", chunking=False),
+	Server("opensmtpd", "OpenSMTPD", "30", chunking=False, pipelining=False),
 ]
 ADDRESS = {4: "198.51.100.", 6: "2001:db8:1::"}

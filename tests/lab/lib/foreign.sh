@@ -90,8 +90,8 @@ exim_start() { # NAMESPACE NAME
 		die "Exim ($2) does not start: $(tail -5 "$LAB_DIR/$2/start.log" "$LAB_DIR/$2"/log/* 2>/dev/null)"
 }
 
-# opensmtpd_make NAME HOST ADDRESS4 ADDRESS6. Its queue, its empty directory and its socket have places that cannot
-# be configured, so its room has directories of the lab's there, too.
+# opensmtpd_make NAME HOST ADDRESS4 ADDRESS6. Its queue, its empty directory, its socket and its helpers have places
+# that cannot be configured, so its room has directories of the lab's there, too.
 opensmtpd_make() {
 	local dir=$LAB_DIR/$1
 
@@ -99,12 +99,11 @@ opensmtpd_make() {
 	mkdir -p "$dir"/{lib/opensmtpd/empty,spool/smtpd,run}
 	chmod 711 "$dir/spool/smtpd"
 	printf '%s\n' "$2" >"$dir/etc/mailname"
-	# A file a delivery, named after the instant and the process: no two in one.
 	cat >"$dir/etc/smtpd.conf" <<-END
 		listen on $3
 		listen on $4
 		table anybody { "@" = nobody }
-		action box mda "cat >$dir/mail/\$(date +%s%N).\$\$" virtual <anybody>
+		action box maildir "$dir/mail" virtual <anybody>
 		match from any for any action box
 	END
 }
@@ -114,7 +113,7 @@ opensmtpd_start() { # NAMESPACE NAME
 
 	# shellcheck disable=SC2016 # the inner shell's words
 	room_run "$1" "$2" sh -c 'mount --bind "$1/spool" /var/spool && mount --bind "$1/lib" /var/lib &&
-		mount --bind "$1/run" /run && exec "$1/root/usr/sbin/smtpd" -f /etc/smtpd.conf' \
+		mount --bind "$1/run" /run && mount --bind "$1/root/usr/libexec" /usr/libexec && exec "$1/root/usr/sbin/smtpd" -f /etc/smtpd.conf' \
 		sh "$dir" >"$dir/start.log" 2>&1 ||
 		die "OpenSMTPD ($2) does not start: $(tail -5 "$dir/start.log")"
 }
