@@ -118,7 +118,7 @@ make_appliance() { # POLICY
 	await 10 answers 6 25 || die 'the servers are not reached over IPv6'
 }
 
-# shellcheck disable=SC2317 # called by await
+# shellcheck disable=SC2317 # by await
 answers() { # 4|6 LAST
 	lab_ns cust python3 -c 'import socket, sys
 assert socket.create_connection((sys.argv[1], 25), 2).recv(3) == b"220"' "$(address "$1" "$2")"

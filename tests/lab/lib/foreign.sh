@@ -117,3 +117,59 @@ opensmtpd_start() { # NAMESPACE NAME
 		sh "$dir" >"$dir/start.log" 2>&1 ||
 		die "OpenSMTPD ($2) does not start: $(tail -5 "$dir/start.log")"
 }
+
+# A customer's Exim: no daemon, mail is handed in on the machine, goes to a server by its domain and
+# from the customer's addresses, and what is for his own domain (his bounces) into his mailbox.
+exim_make_customer() { # NAME DOMAIN LAST-PART-OF-ADDRESS
+	local dir=$LAB_DIR/$1
+
+	room_make "$1" exim4-daemon-light || return 1
+	mkdir -p "$dir"/{spool,log,etc/exim4}
+	chown "$EXIM_UID:$EXIM_UID" "$dir/spool" "$dir/log"
+	cat >"$dir/etc/exim4/exim4.conf" <<-END
+		exim_path = $dir/root/usr/sbin/exim4
+		spool_directory = $dir/spool
+		log_file_path = $dir/log/%slog
+		primary_hostname = mail.$2
+		qualify_domain = $2
+		keep_environment =
+		log_selector = +smtp_confirmation
+		begin routers
+		own:
+		  driver = accept
+		  domains = $2
+		  transport = box
+		four:
+		  driver = manualroute
+		  domains = recipient.example
+		  route_list = * 198.51.100.25 byname
+		  transport = out
+		six:
+		  driver = manualroute
+		  domains = six.example
+		  route_data = <;2001:db8:1::25
+		  transport = out
+		begin transports
+		box:
+		  driver = appendfile
+		  directory = $dir/mail
+		  create_directory
+		  maildir_format
+		  user = 65534
+		  group = 65534
+		out:
+		  driver = smtp
+		  port = 25
+		  interface = <; 203.0.113.$3 ; 2001:db8:c::$3
+		  hosts_avoid_tls = *
+		  connect_timeout = 10s
+		begin retry
+		* * F,1h,2s
+	END
+}
+
+exim_command() { # NAME ARGUMENT...
+	local name=$1
+	shift
+	room_run cust "$name" "$LAB_DIR/$name/root/usr/sbin/exim4" "$@"
+}
