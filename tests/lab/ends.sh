@@ -1,6 +1,6 @@
 #!/bin/bash
 # The ends of data, live: a customer's machine sends a first message with an end that is none, and a
-# second one behind it, through a live dataplane to real servers, over IPv4 and IPv6, at once and with pauses.
+# second one behind it, through a live dataplane to real servers, over IPv4 and IPv6, at once and bit by bit.
 # What each server stores is counted in its mailbox. None may get a second message past us unseen.
 #
 # usage: ends.sh [--policy observe|refuse]... [--doc FILE]
@@ -185,7 +185,7 @@ doc_head() {
 
 		A customer's machine sends a first message with one of the ends below, and behind it the commands and the text of a
 		second one, through a live dataplane to real servers ($(versions)): over IPv4 and
-		IPv6, everything at once and command by command. The figure is the number of messages the server then had in its
+		IPv6, everything at once, command by command, and the end octet by octet. The figure is the number of messages the server then had in its
 		mailbox: 2 where it took the end for one, 1 where the second message was content of the first, 0 where it refused
 		(with the code) or never answered. Two figures where it depends on how it was sent.
 

@@ -249,6 +249,11 @@ main() {
 			try_round "$verdict" "$moment"
 		done
 	done
+	# An idle connection of Postfix was one only if it was used again.
+	if [[ " $* " == *' pass '* ]] && ! grep -q 'conn_use=2.*status=sent' "$LAB_DIR/postfix/maillog"; then
+		printf 'NOT ok: Postfix kept no connection, so none was idle\n'
+		bad=1
+	fi
 	planes_end || die "a plane did not end cleanly: status $?"
 	printf '%s, in %d seconds\n' "$([[ $bad -eq 0 ]] && printf 'All as it must be' || printf 'NOT as it must be')" "$SECONDS"
 	exit "$bad"

@@ -91,7 +91,7 @@ class Row:
 
 
 def merged(values):
-	"""One value where all are equal, else one for each of v4, v4 pause, v6, v6 pause."""
+	"""One value where all are equal, else one for each way of sending, first over IPv4, then over IPv6."""
 	values = list(values)
 	return values[0] if len(set(values)) == 1 else "/".join(values)
 

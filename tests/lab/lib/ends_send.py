@@ -1,7 +1,9 @@
 #!/usr/bin/env python3
 """
 Sends every end of data to every server, as the customer's machine, and notes what was answered: one JSON
-line a session. What stands behind the end is sent at once, or each command when there was time for an answer.
+line a session. What stands behind the end is sent in one of three ways: `once`, everything together; `paced`,
+each command when there was an answer to the one before, or time for one; `octets`, paced, and each octet
+of the end in a segment of its own.
 """
 
 import argparse
@@ -9,6 +11,7 @@ import itertools
 import json
 import socket
 import sys
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 from ends_table import ADDRESS, CHUNKS, ENDS, SERVERS, Chunk
@@ -16,8 +19,10 @@ from ends_table import ADDRESS, CHUNKS, ENDS, SERVERS, Chunk
 PHRASE = "This is a letter of the Mailweir lab."
 SOURCE = {4: "203.0.113.7", 6: "2001:db8:c::7"}
 LINE_END = {"CRLF": b"\r\n", "LF": b"\n"}
+WAYS = ("once", "paced", "octets")
 PAUSE_S = 0.4
-PATIENCE_S = 8
+OCTET_S = 0.005
+PATIENCE_S = 5
 AT_A_TIME = 24
 
 
@@ -83,12 +88,21 @@ class Session:
 		while self.reply(seconds) is not None:
 			pass
 
-	def pieces(self, pieces, pause):
-		"""The rest of the session: at once, or each piece when there was an answer to the one before, or time for one."""
-		if not pause:
+	def pieces(self, pieces, way, end):
+		"""The rest of the session; `end` is what the first piece ends in."""
+		if way == "once":
 			self.send(b"".join(pieces))
 		else:
-			for piece in pieces:
+			first = pieces[0]
+			if way == "octets":
+				self.send(first[:-len(end)])
+				for octet in end:
+					time.sleep(OCTET_S)
+					self.send(bytes([octet]))
+			else:
+				self.send(first)
+			self.reply(PAUSE_S)
+			for piece in pieces[1:]:
 				self.send(piece)
 				self.reply(PAUSE_S)
 		self.drain(PATIENCE_S)
@@ -117,8 +131,8 @@ def bdat_pieces(chunk, number):
 
 
 def run(session):
-	end, server, family, pause, number, port = session
-	out = {"end": end.name, "server": server.name, "family": family, "pause": pause, "number": number, "port": port}
+	end, server, family, way, number, port = session
+	out = {"end": end.name, "server": server.name, "family": family, "way": way, "number": number, "port": port}
 	talk = None
 	try:
 		talk = Session(family, ADDRESS[family] + server.last, port)
@@ -127,9 +141,9 @@ def run(session):
 		for command in envelope("first", number):
 			talk.say(command.encode())
 		if isinstance(end, Chunk):
-			out["outcome"] = talk.pieces(bdat_pieces(end, number), pause)
+			out["outcome"] = talk.pieces(bdat_pieces(end, number), way, b"")
 		elif (talk.say(b"DATA") or "").startswith("354"):
-			out["outcome"] = talk.pieces(data_pieces(end, number), pause)
+			out["outcome"] = talk.pieces(data_pieces(end, number), way, end.octets)
 		else:
 			out["outcome"] = "no 354"
 	except Closed:
@@ -146,10 +160,12 @@ def run(session):
 def sessions(names, base):
 	number = 0
 	servers = [server for server in SERVERS if server.name in names]
-	for server, end, family, pause in itertools.product(servers, [*ENDS, *CHUNKS], (4, 6), (False, True)):
-		if isinstance(end, Chunk) and not server.chunking or not pause and not server.pipelining:
+	for server, end, family, way in itertools.product(servers, [*ENDS, *CHUNKS], (4, 6), WAYS):
+		if isinstance(end, Chunk) and (not server.chunking or way == "octets"):
 			continue
-		yield end, server, family, pause, f"L{base + number}", base + number
+		if way == "once" and not server.pipelining:
+			continue
+		yield end, server, family, way, f"L{base + number}", base + number
 		number += 1
 
 
