@@ -132,7 +132,7 @@ control_ends() {
 }
 
 anomalies() { # NAME
-	lab_ns dp curl -sf --max-time 5 http://127.0.0.1:9925/metrics |
+	lab_ns dp curl -sf --noproxy '*' --max-time 5 http://127.0.0.1:9925/metrics |
 		awk -v name="mailweir_anomalies_total{reason=\"$1\"}" '$1 == name { print $2 }'
 }
 
@@ -142,8 +142,10 @@ figures_agree() {
 
 	told=$(jq -s '[.[] | select(.type == "session" and (.anomalies | index("smuggling")))] | length' "$LAB_DIR/told")
 	plane_start control || die 'the control plane does not start again'
-	await 10 eval "[[ \$(anomalies smuggling) == $told ]]" ||
-		die "mailweir_anomalies_total smuggling is $(anomalies smuggling), and $told sessions were told"
+	if ! await 30 eval "[[ \$(anomalies smuggling) == $told ]]"; then
+		tail -5 "$LAB_DIR/control.log" >&2
+		die "mailweir_anomalies_total smuggling is \"$(anomalies smuggling)\", and $told sessions were told"
+	fi
 	printf 'ok the monitoring counts the same: %s sessions with smuggling\n' "$told"
 }
 
