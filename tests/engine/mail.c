@@ -280,8 +280,11 @@ static void server_line(struct mail_pair *pair, struct net *net, const char *lin
 	} else if (strncasecmp(line, "QUIT", 4) == 0) {
 		say(net, NET_SERVER, "221 bye\r\n");
 		net_close(net, NET_SERVER);
-	} else {
+	} else if (strncasecmp(line, "HELO", 4) == 0 || strncasecmp(line, "MAIL", 4) == 0 ||
+		   strncasecmp(line, "RCPT", 4) == 0 || strncasecmp(line, "RSET", 4) == 0) {
 		say(net, NET_SERVER, "250 fine\r\n");
+	} else { /* only a liar's */
+		say(net, NET_SERVER, "500 5.5.1 what?\r\n");
 	}
 }
 
