@@ -109,6 +109,7 @@ void mw_content_event(struct mw_lane *lane, struct mw_flow *flow, const struct m
 		break;
 	case MW_SMTP_LOOKALIKE:
 		mw_flow_anomaly(lane, flow, MW_REASON_SMUGGLING);
+		mw_flow_anomaly(lane, flow, event->reason); /* which */
 		break;
 	case MW_SMTP_ANOMALY:
 		if (event->reason == MW_REASON_EARLY_TALKER && !flow->server.seen)

@@ -210,7 +210,8 @@ const struct session sessions[] = {
 		{GREET, AB, C("DATA\r\n"), S("354 go\r\n"), C("x\r\n\n.\r\nQUIT"), S("250 q\r\n"),
 			C("MAIL FROM:<x@y>\r\n")}},
 	{"dot, CR and no LF", LINE "size=7 complete reply=250\n",
-		{"content x\\r\\n\\r\nanomaly bare_cr\nlookalike H=51\ncontent y\\r\\n\n"},
+		{"content x\\r\\n\\r\nanomaly bare_cr\nlookalike H=51 smuggling_crlf_cr\ncontent "
+		 "y\\r\\n\n"},
 		{GREET, AB, C("DATA\r\n"), S("354 go\r\n"), C("x\r\n.\ry\r\n.\r\n"),
 			S("250 q\r\n")}},
 	{"DATA never answered", LINE "size=0 incomplete reply=-1\n", {"begin data\nabort -1"},
