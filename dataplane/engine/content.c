@@ -88,6 +88,29 @@ static void content_aborts(
 	mw_hold_release_due(lane, flow);
 }
 
+/* What the server refuses, and what it says of why: counted apart, because a list that names the
+ * provider's range is no evidence against this customer. */
+static void count_refusal(struct mw_flow *flow, const struct mw_smtp_event *event)
+{
+	bool rcpt = event->command == MW_SMTP_CMD_RCPT;
+
+	if (event->code < 500)
+		return;
+	flow->recipients_refused += rcpt;
+	flow->recipients_unknown += rcpt && event->refusal == MW_SMTP_REFUSAL_UNKNOWN;
+	flow->recipients_policy += rcpt && event->refusal == MW_SMTP_REFUSAL_POLICY;
+	flow->policy_refusals += !rcpt && event->refusal == MW_SMTP_REFUSAL_POLICY;
+}
+
+static void uninspected(struct mw_lane *lane, struct mw_flow *flow, enum mw_reason reason)
+{
+	if (flow->uninspected)
+		return;
+	flow->reason = (uint8_t)reason;
+	flow->uninspected = true;
+	lane->counters.reason[reason]++;
+}
+
 void mw_content_event(struct mw_lane *lane, struct mw_flow *flow, const struct mw_smtp_event *event)
 {
 	switch (event->kind) {
@@ -105,6 +128,7 @@ void mw_content_event(struct mw_lane *lane, struct mw_flow *flow, const struct m
 		content_aborts(lane, flow, event);
 		break;
 	case MW_SMTP_FINAL_REPLY:
+		count_refusal(flow, event);
 		answered(lane, flow, event);
 		break;
 	case MW_SMTP_LOOKALIKE:
@@ -120,11 +144,22 @@ void mw_content_event(struct mw_lane *lane, struct mw_flow *flow, const struct m
 	case MW_SMTP_QUIT:
 		flow->quit = true;
 		break;
-	case MW_SMTP_REPLY:
-		if (event->command == MW_SMTP_CMD_RCPT && event->code >= 500)
-			flow->recipients_refused++;
+	case MW_SMTP_AUTH:
+		flow->client.kept.wipe = true;
 		break;
-	case MW_SMTP_TLS:
+	case MW_SMTP_GREETING:
+	case MW_SMTP_REPLY:
+	case MW_SMTP_CHUNK_REPLY:
+		count_refusal(flow, event);
+		break;
+	case MW_SMTP_TLS: /* content memory is needed for the client's hello still */
+		if (!flow->ending)
+			uninspected(lane, flow, event->reason);
+		break;
+	case MW_SMTP_TLS_HELLO:
+		mw_tls_keep(lane, flow, event->hello);
+		mw_content_lose(lane, flow, (enum mw_reason)flow->reason);
+		break;
 	case MW_SMTP_LOST:
 		mw_content_lose(lane, flow, event->reason);
 		break;
@@ -208,11 +243,7 @@ void mw_content_lose(struct mw_lane *lane, struct mw_flow *flow, enum mw_reason 
 {
 	if (flow->ending) /* the parser's last words while the session is being closed */
 		return;
-	if (!flow->uninspected) {
-		flow->reason = (uint8_t)reason;
-		flow->uninspected = true;
-		lane->counters.reason[reason]++;
-	}
+	uninspected(lane, flow, reason);
 	flow->mode = MW_MODE_METADATA;
 	mw_count_kept(&flow->client);
 	mw_count_kept(&flow->server);

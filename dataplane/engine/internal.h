@@ -7,6 +7,7 @@
  *   reply.c     the server's direction
  *   content.c   what the SMTP parser tells: envelopes, messages, loss of inspection
  *   transfer.c  a message on its way: facts, records waiting for the scan, judgement
+ *   tls.c       what is known of a session that went on under TLS
  *   hold.c      the end of a message: held, released
  *   count.c     octets that are counted only
  *   session.c   a connection's beginning and end, its report
@@ -51,6 +52,10 @@
 
 #define MW_WINDOW_MAX (1u << 30) /* RFC 7323, 2.2: no receiver takes octets farther ahead */
 
+/* Of so many connections one may have a TLS server name kept; at one more the session is reported
+ * with MW_TLS_UNKEPT. 64 octets a connection. */
+#define MW_TLS_NAME_SHARE 4
+
 #define MW_HOLES_MAX 8
 
 struct mw_hole {
@@ -93,6 +98,11 @@ enum mw_flow_mode {
 struct mw_content;
 struct mw_transfer;
 
+struct mw_tls_name {
+	uint8_t len;
+	uint8_t octets[MW_TLS_NAME_MAX];
+};
+
 struct mw_flow {
 	struct mw_flow_link link;
 	struct mw_flow *open_prev, *open_next; /* connections not closed, by age */
@@ -105,7 +115,11 @@ struct mw_flow {
 	uint32_t customer;
 	uint64_t anomalies;
 	uint32_t messages;
-	uint32_t recipients_refused;
+	uint32_t recipients_refused, recipients_unknown, recipients_policy;
+	uint32_t policy_refusals;     /* by replies to anything but RCPT */
+	struct mw_tls_name *tls_name; /* of the client's hello; NULL: none known */
+	uint16_t tls_version;
+	uint8_t tls_hello;     /* enum mw_tls_outcome */
 	uint32_t gap_mark;     /* how far both directions were read when it was last counted */
 	uint16_t gap_patience; /* packets seen since something was acknowledged that we have not
 				  seen */
@@ -222,6 +236,7 @@ struct mw_lane {
 	struct mw_flow_table flows;
 	struct mw_wheel wheel;
 	struct mw_pool kept_pool, envelope_pool, content_pool, transfer_pool, record_pool;
+	struct mw_pool tls_name_pool;
 	struct mw_rules_slot rules[MW_RULES_SLOTS];
 	uint32_t rules_current; /* slot; MW_RULES_SLOTS: none */
 	struct mw_transfer *run_head, *run_tail;
@@ -309,6 +324,12 @@ bool mw_transfer_settle(struct mw_lane *lane, struct mw_transfer *transfer);
 void mw_transfer_drain(struct mw_lane *lane, struct mw_transfer *transfer);
 /* One record of the run queue; false when none waits. */
 bool mw_transfer_run(struct mw_lane *lane);
+
+/* --- tls.c --- */
+uint32_t mw_tls_names(const struct mw_lane_config *config); /* how many are kept at a time */
+void mw_tls_keep(struct mw_lane *lane, struct mw_flow *flow, const struct mw_tls_hello *hello);
+struct mw_span mw_tls_name(const struct mw_flow *flow); /* data NULL: none */
+void mw_tls_drop(struct mw_lane *lane, struct mw_flow *flow);
 
 /* --- hold.c --- */
 void mw_hold_begin(

@@ -10,7 +10,7 @@
 
 struct layout {
 	size_t lane, scratch, flows, kept, envelopes, contents, transfers, records, responder, ham,
-		total;
+		tls_names, total;
 };
 
 static size_t place(size_t *at, size_t size)
@@ -52,6 +52,7 @@ static struct layout layout_of(const struct mw_lane_config *c)
 	l.records = place(&at, (size_t)c->record_blocks * MW_RECORD_BLOCK_BYTES);
 	l.responder = place(&at, mw_responder_bytes(c->responders));
 	l.ham = place(&at, (size_t)c->customers * sizeof(uint32_t));
+	l.tls_names = place(&at, (size_t)mw_tls_names(c) * sizeof(struct mw_tls_name));
 	l.total = at;
 	return l;
 }
@@ -86,6 +87,8 @@ struct mw_lane *mw_lane_init(
 	mw_pool_init(&lane->transfer_pool, base + l.transfers, transfer_bytes(), config->messages);
 	mw_pool_init(
 		&lane->record_pool, base + l.records, MW_RECORD_BLOCK_BYTES, config->record_blocks);
+	mw_pool_init(&lane->tls_name_pool, base + l.tls_names, sizeof(struct mw_tls_name),
+		mw_tls_names(config));
 	lane->responder =
 		mw_responder_init(base + l.responder, config->responders, config->key, config->mtu);
 	lane->ham = (uint32_t *)(void *)(base + l.ham);

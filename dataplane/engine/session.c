@@ -79,6 +79,12 @@ static void report(struct mw_lane *lane, const struct mw_flow *flow)
 		.client_bytes = flow->client.bytes,
 		.server_bytes = flow->server.bytes,
 		.recipients_refused = flow->recipients_refused,
+		.recipients_unknown = flow->recipients_unknown,
+		.recipients_policy = flow->recipients_policy,
+		.policy_refusals = flow->policy_refusals,
+		.tls_hello = (enum mw_tls_outcome)flow->tls_hello,
+		.tls_version = flow->tls_version,
+		.tls_server_name = mw_tls_name(flow),
 		.quit = flow->quit,
 	};
 
@@ -95,6 +101,7 @@ void mw_session_close(struct mw_lane *lane, struct mw_flow *flow)
 	if (flow->content != NULL)
 		mw_content_detach(lane, flow, false);
 	report(lane, flow);
+	mw_tls_drop(lane, flow);
 	open_remove(lane, flow);
 	flow->state = MW_FLOW_CLOSED;
 	mw_wheel_set(&lane->wheel, flow, lane->now_ns, lane->now_ns + MW_CLOSED_NS);

@@ -78,6 +78,9 @@ static void parse(struct mw_lane *lane, struct mw_flow *flow)
 		mw_content_client_gap(lane, flow, len);
 	}
 	flow->parsing = false;
+	/* A credential that has begun: its octets may be let go before it ends. */
+	if (flow->content != NULL && mw_smtp_secret(&flow->content->smtp))
+		half->kept.wipe = true;
 }
 
 void mw_stream_patience(struct mw_flow *flow)

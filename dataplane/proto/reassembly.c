@@ -23,6 +23,8 @@ static void unlink_block(struct mw_reassembly *r, struct mw_kept *k)
 	else
 		r->tail = k->prev;
 	r->blocks--;
+	if (r->wipe)
+		memset(k->data, 0, sizeof(k->data));
 	mw_pool_put(r->pool, k);
 }
 

@@ -32,6 +32,7 @@ struct mw_reassembly {
 	uint32_t floor; /* octets in front of it are of no interest any more: never kept again */
 	uint16_t blocks;
 	uint16_t blocks_max;
+	bool wipe; /* what is let go is overwritten: there may be a credential in it */
 };
 
 enum mw_kept_result {

@@ -10,6 +10,7 @@
 #define RECORD_HEADER	   5
 #define RECORD_MAX	   16384 /* RFC 8446 section 5.1 */
 #define RANDOM		   32
+#define SESSION_MAX	   32
 #define EXT_SERVER_NAME	   0
 #define EXT_VERSIONS	   43 /* RFC 8446 section 4.2.1 */
 #define HOST_NAME	   0
@@ -180,12 +181,18 @@ static void number(struct mw_tls_hello *h)
 		pass(h, &h->left, RANDOM, SESSION_LENGTH);
 		break;
 	case SESSION_LENGTH:
+		if (h->value > SESSION_MAX)
+			bad(h);
 		pass(h, &h->left, h->value, SUITES_LENGTH);
 		break;
 	case SUITES_LENGTH:
+		if (h->value == 0 || h->value % 2 != 0)
+			bad(h);
 		pass(h, &h->left, h->value, COMPRESSION_LENGTH);
 		break;
 	case COMPRESSION_LENGTH:
+		if (h->value == 0)
+			bad(h);
 		pass(h, &h->left, h->value, EXTENSIONS_LENGTH);
 		break;
 	case EXTENSIONS_LENGTH:
@@ -326,7 +333,7 @@ void mw_tls_hello_end(struct mw_tls_hello *h)
 
 const char *mw_tls_outcome_name(enum mw_tls_outcome outcome)
 {
-	static const char *const names[] = {"none", "reading", "whole", "cut", "bad"};
+	static const char *const names[] = {"none", "reading", "whole", "cut", "unkept", "bad"};
 
-	return names[outcome];
+	return (unsigned)outcome <= MW_TLS_BAD ? names[outcome] : "invalid";
 }

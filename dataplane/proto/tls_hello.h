@@ -23,6 +23,7 @@ enum mw_tls_outcome {
 	MW_TLS_READING, /* in the middle of it */
 	MW_TLS_WHOLE,	/* it was read to its end */
 	MW_TLS_CUT,	/* it did not come whole: what was found by then is told */
+	MW_TLS_UNKEPT,	/* it was read, but the lane had no memory left for the name in it */
 	MW_TLS_BAD,	/* this is no ClientHello, or one that contradicts itself */
 };
 
@@ -61,7 +62,7 @@ static inline struct mw_span mw_tls_hello_name(const struct mw_tls_hello *hello)
 	return hello->name_len > 0 ? mw_span_of(hello->name, hello->name_len) : mw_span_of(NULL, 0);
 }
 
-/* "none" "reading" "whole" "cut" "bad" */
+/* "none" "reading" "whole" "cut" "unkept" "bad"; "invalid" for a value that is none. */
 const char *mw_tls_outcome_name(enum mw_tls_outcome outcome);
 
 #endif
