@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "dataplane/io/events.h"
+#include "dataplane/io/lanes.h"
 #include "dataplane/message/message.h"
 
 #define RING_BYTES (1u << 16)
@@ -198,6 +199,28 @@ static void a_session_keeps_its_server_name(void **state)
 	assert_int_equal(take(b)->session.policy_refusals, 1);
 }
 
+/* Lanes are built for the ports of the settings: 25 unless they say otherwise. */
+static void lanes_follow_the_ports_of_the_settings(void **state)
+{
+	static struct mw_io_lanes lanes;
+	struct mw_io_options options = {0};
+	struct mw_policy_settings settings;
+
+	mw_policy_settings_default(&settings);
+	mw_io_lanes_configure(&lanes, &options, &settings, 10, 1);
+	for (uint32_t port = 0; port <= UINT16_MAX; port++)
+		assert_int_equal(
+			mw_port_set_has(lanes.config.smtp_ports, (uint16_t)port), port == 25);
+	settings.smtp_port_count = 3;
+	settings.smtp_ports[0] = 587;
+	settings.smtp_ports[1] = 465;
+	settings.smtp_ports[2] = 65535;
+	mw_io_lanes_configure(&lanes, &options, &settings, 10, 1);
+	for (uint32_t port = 0; port <= UINT16_MAX; port++)
+		assert_int_equal(mw_port_set_has(lanes.config.smtp_ports, (uint16_t)port),
+			port == 587 || port == 465 || port == 65535);
+}
+
 static void the_dearest_rules_are_kept(void **state)
 {
 	struct mw_match match[100];
@@ -245,6 +268,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(no_local_part_of_a_recipient_leaves, make, unmake),
 		cmocka_unit_test(headers_are_kept_where_the_class_allows),
 		cmocka_unit_test_setup_teardown(ham_and_strangers_make_no_event, make, unmake),
+		cmocka_unit_test(lanes_follow_the_ports_of_the_settings),
 		cmocka_unit_test_setup_teardown(a_session_keeps_its_server_name, make, unmake),
 		cmocka_unit_test(the_dearest_rules_are_kept),
 		cmocka_unit_test_setup_teardown(a_full_ring_loses_events_by_count, make, unmake),
