@@ -47,18 +47,17 @@ static void lookalike(struct mw_smtp *s, unsigned ahead)
 	s->lookalike_as = (uint8_t)(name - MW_REASON_SMUGGLING);
 }
 
-/* A dot at the beginning of a lax line: what ended the line before it. At once it is the CRLF of
- * the DATA command. */
-static void lax_dot(struct mw_smtp *s, unsigned body)
+/* A dot at the beginning of a lax line, behind `last`: what ended the line before it. At once it is
+ * the CRLF of the DATA command. */
+static void lax_dot(struct mw_smtp *s, unsigned last)
 {
-	s->lax = LAX_DOT;
-	s->dot_nul = s->lax_last == LAX_LAST_NUL;
-	if (body == BODY_START)
+	s->dot_nul = last == LAX_LAST_NUL;
+	if (s->body == BODY_START)
 		s->dot_behind = END_CRLF;
-	else if (body == BODY_CR)
+	else if (s->body == BODY_CR)
 		s->dot_behind = END_CR;
 	else
-		s->dot_behind = s->lax_last == LAX_LAST_UNSEEN ? END_UNSEEN : END_LF;
+		s->dot_behind = last == LAX_LAST_UNSEEN ? END_UNSEEN : END_LF;
 }
 
 /* A lax line that is one dot was ended by a CR, and no LF follows it: decided one octet later. */
@@ -83,10 +82,7 @@ static void lax_step(struct mw_smtp *s, uint8_t c)
 		s->lax = s->lax == LAX_DOT ? LAX_DOT_CR : LAX_START;
 		break;
 	case '.':
-		if (s->lax == LAX_START)
-			lax_dot(s, s->body);
-		else
-			s->lax = LAX_MID;
+		s->lax = s->lax == LAX_START ? LAX_DOT : LAX_MID;
 		break;
 	case 0:
 		s->dot_nul = true; /* it means something behind a dot only */
@@ -95,7 +91,6 @@ static void lax_step(struct mw_smtp *s, uint8_t c)
 		s->lax = LAX_MID;
 		break;
 	}
-	s->lax_last = c == 0 ? LAX_LAST_NUL : LAX_LAST_SEEN;
 }
 
 /* One octet that is content. True when something is to be told behind it. */
@@ -133,7 +128,12 @@ static enum dot dot_step(struct mw_smtp *s, uint8_t c)
 	return DOT_CR_FIRST;
 }
 
-size_t mw_smtp_data(struct mw_smtp *s, const uint8_t *p, size_t n, struct mw_smtp_event *ev)
+static unsigned last_of(uint8_t c)
+{
+	return c == 0 ? LAX_LAST_NUL : LAX_LAST_SEEN;
+}
+
+static size_t data(struct mw_smtp *s, const uint8_t *p, size_t n, struct mw_smtp_event *ev)
 {
 	static const uint8_t carried_cr = '\r';
 	size_t from = 0; /* octets from here to i are content not told yet */
@@ -171,6 +171,8 @@ size_t mw_smtp_data(struct mw_smtp *s, const uint8_t *p, size_t n, struct mw_smt
 		}
 		if (lookalike_by_cr(s, c))
 			return tell(ev, p, from, i);
+		if (c == '.' && s->lax == LAX_START)
+			lax_dot(s, i > 0 ? last_of(p[i - 1]) : s->lax_last);
 		if (s->body == BODY_START && c == '.') {
 			if (i > from)
 				return tell(ev, p, from, i);
@@ -185,4 +187,13 @@ size_t mw_smtp_data(struct mw_smtp *s, const uint8_t *p, size_t n, struct mw_smt
 			return tell(ev, p, from, i);
 	}
 	return tell(ev, p, from, i);
+}
+
+size_t mw_smtp_data(struct mw_smtp *s, const uint8_t *p, size_t n, struct mw_smtp_event *ev)
+{
+	size_t used = data(s, p, n, ev);
+
+	if (used > 0)
+		s->lax_last = (uint8_t)last_of(p[used - 1]);
+	return used;
 }

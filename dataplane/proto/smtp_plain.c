@@ -234,7 +234,6 @@ size_t mw_smtp_skip_plain(struct mw_smtp *s, const uint8_t *p, size_t n)
 	if (plain > 0) {
 		s->body = c.cr != 0 ? BODY_CR : c.crlf != 0 ? BODY_START : BODY_MID;
 		s->lax = c.start != 0 ? LAX_START : LAX_MID;
-		s->lax_last = p[plain - 1] == 0 ? LAX_LAST_NUL : LAX_LAST_SEEN;
 	}
 	return plain;
 }
