@@ -88,6 +88,12 @@ static void content_aborts(
 	mw_hold_release_due(lane, flow);
 }
 
+static void count_to_most(uint16_t *counter)
+{
+	if (*counter < UINT16_MAX)
+		++*counter;
+}
+
 /* What the server refuses, and what it says of why: counted apart, because a list that names the
  * provider's range is no evidence against this customer. */
 static void count_refusal(struct mw_flow *flow, const struct mw_smtp_event *event)
@@ -97,9 +103,10 @@ static void count_refusal(struct mw_flow *flow, const struct mw_smtp_event *even
 	if (event->code < 500)
 		return;
 	flow->recipients_refused += rcpt;
-	flow->recipients_unknown += rcpt && event->refusal == MW_SMTP_REFUSAL_UNKNOWN;
-	flow->recipients_policy += rcpt && event->refusal == MW_SMTP_REFUSAL_POLICY;
-	flow->policy_refusals += !rcpt && event->refusal == MW_SMTP_REFUSAL_POLICY;
+	if (event->refusal == MW_SMTP_REFUSAL_POLICY)
+		count_to_most(rcpt ? &flow->recipients_policy : &flow->policy_refusals);
+	else if (rcpt && event->refusal == MW_SMTP_REFUSAL_UNKNOWN)
+		count_to_most(&flow->recipients_unknown);
 }
 
 static void uninspected(struct mw_lane *lane, struct mw_flow *flow, enum mw_reason reason)

@@ -82,12 +82,10 @@ static void report(struct mw_lane *lane, const struct mw_flow *flow)
 		.recipients_unknown = flow->recipients_unknown,
 		.recipients_policy = flow->recipients_policy,
 		.policy_refusals = flow->policy_refusals,
-		.tls_hello = (enum mw_tls_outcome)flow->tls_hello,
-		.tls_version = flow->tls_version,
-		.tls_server_name = mw_tls_name(flow),
 		.quit = flow->quit,
 	};
 
+	mw_tls_report(flow, &s);
 	if (lane->sink.session != NULL)
 		lane->sink.session(lane->sink.ctx, &s);
 }

@@ -5,39 +5,43 @@
  */
 #include "dataplane/engine/internal.h"
 
-uint32_t mw_tls_names(const struct mw_lane_config *config)
+uint32_t mw_tls_kept_max(const struct mw_lane_config *config)
 {
-	uint32_t names = config->flows / MW_TLS_NAME_SHARE;
+	uint32_t most = config->flows / MW_TLS_SEEN_SHARE;
 
-	return names > 0 ? names : 1;
+	return most > 0 ? most : 1;
 }
 
 void mw_tls_keep(struct mw_lane *lane, struct mw_flow *flow, const struct mw_tls_hello *hello)
 {
-	struct mw_span name = mw_tls_hello_name(hello);
+	struct mw_tls_seen *seen = flow->tls != NULL ? flow->tls : mw_pool_get(&lane->tls_pool);
 
-	flow->tls_version = hello->version;
-	flow->tls_hello = hello->outcome;
-	if (name.len == 0 || flow->tls_name != NULL)
+	flow->tls = seen;
+	flow->tls_unkept = seen == NULL;
+	if (seen == NULL)
 		return;
-	flow->tls_name = mw_pool_get(&lane->tls_name_pool);
-	if (flow->tls_name == NULL) {
-		flow->tls_hello = MW_TLS_UNKEPT;
-		return;
-	}
-	flow->tls_name->len = (uint8_t)name.len;
-	memcpy(flow->tls_name->octets, name.data, name.len);
+	seen->version = hello->version;
+	seen->outcome = hello->outcome;
+	seen->name_len = hello->name_len;
+	memcpy(seen->name, hello->name, hello->name_len);
 }
 
-struct mw_span mw_tls_name(const struct mw_flow *flow)
+void mw_tls_report(const struct mw_flow *flow, struct mw_lane_session *session)
 {
-	return flow->tls_name == NULL ? mw_span_of(NULL, 0)
-				      : mw_span_of(flow->tls_name->octets, flow->tls_name->len);
+	const struct mw_tls_seen *seen = flow->tls;
+
+	session->tls_hello = flow->tls_unkept ? MW_TLS_UNKEPT : MW_TLS_NONE;
+	if (seen == NULL)
+		return;
+	session->tls_hello = (enum mw_tls_outcome)seen->outcome;
+	session->tls_version = seen->version;
+	if (seen->name_len > 0)
+		session->tls_server_name = mw_span_of(seen->name, seen->name_len);
 }
 
 void mw_tls_drop(struct mw_lane *lane, struct mw_flow *flow)
 {
-	if (flow->tls_name != NULL)
-		mw_pool_put(&lane->tls_name_pool, flow->tls_name);
-	flow->tls_name = NULL;
+	if (flow->tls != NULL)
+		mw_pool_put(&lane->tls_pool, flow->tls);
+	flow->tls = NULL;
 }

@@ -30,8 +30,8 @@ struct mw_reassembly {
 	struct mw_pool *pool;
 	struct mw_kept *head, *tail;
 	uint32_t floor; /* octets in front of it are of no interest any more: never kept again */
-	uint16_t blocks;
-	uint16_t blocks_max;
+	uint8_t blocks;
+	uint8_t blocks_max;
 	bool wipe; /* what is let go is overwritten: there may be a credential in it */
 };
 
@@ -57,7 +57,7 @@ static inline uint32_t mw_seq_min(uint32_t a, uint32_t b)
 	return mw_seq_before(a, b) ? a : b;
 }
 
-void mw_reassembly_init(struct mw_reassembly *r, struct mw_pool *pool, uint16_t blocks_max);
+void mw_reassembly_init(struct mw_reassembly *r, struct mw_pool *pool, uint8_t blocks_max);
 void mw_reassembly_clear(struct mw_reassembly *r);
 /* The first sequence number of interest, before anything is kept. */
 void mw_reassembly_start(struct mw_reassembly *r, uint32_t seq);

@@ -152,7 +152,7 @@ void rig_assert_empty(const struct rig *rig)
 	assert_int_equal(rig->lane->content_pool.used, 0);
 	assert_int_equal(rig->lane->transfer_pool.used, 0);
 	assert_int_equal(rig->lane->record_pool.used, 0);
-	assert_int_equal(rig->lane->tls_name_pool.used, 0);
+	assert_int_equal(rig->lane->tls_pool.used, 0);
 	assert_int_equal(fake_open_scans, 0);
 	for (int i = 0; i < MW_RULES_SLOTS; i++)
 		assert_int_equal(rig->lane->rules[i].users, 0);
