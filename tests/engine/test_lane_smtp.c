@@ -238,6 +238,60 @@ static void a_look_alike_by_its_name(void **state)
 	assert_int_equal(hand.rig.messages, 1);
 }
 
+/* Refused, STARTTLS changes nothing: what follows is inspected. */
+static void starttls_refused(void **state)
+{
+	static struct hand hand;
+	struct rig_options options = {0};
+
+	hand_open(&hand, &options);
+	hand_shake(&hand);
+	hand_say(&hand, &hand.server, "220 s\r\n");
+	hand_say(&hand, &hand.client, "EHLO c\r\n");
+	hand_say(&hand, &hand.server, "250-s\r\n250 STARTTLS\r\n");
+	hand_say(&hand, &hand.client, "STARTTLS\r\n");
+	hand_say(&hand, &hand.server, "454 4.7.0 not now\r\n");
+	hand_say(&hand, &hand.client, "MAIL FROM:<a@b>\r\nRCPT TO:<c@d>\r\nDATA\r\n");
+	hand_say(&hand, &hand.server, "250 1\r\n250 2\r\n354 3\r\n");
+	hand_say(&hand, &hand.client, "Subject: x\r\n\r\nbody\r\n.\r\n");
+	hand_poll(&hand, MW_NS_PER_S);
+	hand_say(&hand, &hand.server, "250 q\r\n");
+	hand_close(&hand);
+	assert_int_equal(hand.rig.messages, 1);
+	assert_true(hand.rig.message[0].complete);
+	assert_int_equal(hand.rig.session.starttls, MW_SMTP_STARTTLS_REFUSED);
+	assert_false(hand.rig.session.metadata);
+	assert_int_equal(hand.rig.session.tls_hello, MW_TLS_NONE);
+}
+
+/* Where the two sides cannot be brought together the session is only counted, and goes on. */
+static void desync_is_metadata_with_a_counter(void **state)
+{
+	static const char *const replies[] = {
+		"500 what\r\n354 go\r\n", /* to one NOOP */
+		"354 go\r\n",
+	};
+	static struct hand hand;
+
+	for (size_t i = 0; i < 2; i++) {
+		struct rig_options options = {0};
+
+		hand_open(&hand, &options);
+		hand_shake(&hand);
+		hand_envelope(&hand);
+		hand_say(&hand, &hand.client, i == 0 ? "NOOP\r\n" : "RCPT TO:<e@f>\r\n");
+		hand_say(&hand, &hand.server, replies[i]);
+		assert_true(hand.packet.forward);
+		assert_int_equal(hand.rig.lane->content_pool.used, 0);
+		hand_say(&hand, &hand.client, "Subject: hidden\r\n\r\n.\r\n");
+		assert_true(hand.packet.forward);
+		assert_int_equal(mw_lane_counters(hand.rig.lane)->reason[MW_REASON_DESYNC], 1);
+		hand_close(&hand);
+		assert_true(hand.rig.session.metadata);
+		assert_int_equal(hand.rig.session.reason, MW_REASON_DESYNC);
+	}
+}
+
 #define SECRET "c2VjcmV0IG9mIEtsYXVz"
 
 /* No eight octets of it in a row, in all the memory a lane has. */
@@ -378,6 +432,8 @@ int main(void)
 		cmocka_unit_test(no_room_for_a_name),
 		cmocka_unit_test(refusals_are_counted_apart),
 		cmocka_unit_test(a_look_alike_by_its_name),
+		cmocka_unit_test(starttls_refused),
+		cmocka_unit_test(desync_is_metadata_with_a_counter),
 		cmocka_unit_test(no_credential_is_left),
 		cmocka_unit_test(no_credential_of_one_direction),
 	};
