@@ -8,7 +8,51 @@
 
 #include "common/contract/event_fields.h"
 
-enum { VERSION = 1 };
+/* Each kind has a version of its own; all that ever were are read. */
+enum { VERSION = 1, SESSION_VERSION = 2 };
+
+static uint8_t version_of(enum mw_event_kind kind)
+{
+	return kind == MW_EVENT_SESSION ? SESSION_VERSION : VERSION;
+}
+
+/* Name and code on the wire; codes are never reused. */
+static const struct {
+	const char *name;
+	uint8_t code;
+} tls_hellos[] = {
+	[MW_EVENT_TLS_NONE] = {"none", 1},
+	[MW_EVENT_TLS_WHOLE] = {"whole", 2},
+	[MW_EVENT_TLS_CUT] = {"cut", 3},
+	[MW_EVENT_TLS_UNKEPT] = {"unkept", 4},
+	[MW_EVENT_TLS_BAD] = {"bad", 5},
+};
+
+enum { TLS_HELLOS = sizeof(tls_hellos) / sizeof(tls_hellos[0]) };
+
+const char *mw_event_tls_name(enum mw_event_tls tls)
+{
+	return (unsigned)tls < TLS_HELLOS ? tls_hellos[tls].name : "invalid";
+}
+
+static void write_tls(struct mw_writer *w, enum mw_event_tls tls)
+{
+	if ((unsigned)tls >= TLS_HELLOS)
+		w->failed = true;
+	else
+		mw_write_u8(w, tls_hellos[tls].code);
+}
+
+static enum mw_event_tls read_tls(struct mw_reader *r)
+{
+	uint8_t code = mw_read_u8(r);
+
+	for (unsigned i = 0; i < TLS_HELLOS; i++)
+		if (tls_hellos[i].code == code)
+			return (enum mw_event_tls)i;
+	r->failed = true;
+	return MW_EVENT_TLS_NONE;
+}
 
 /* Code on the wire of each kind; codes are never reused. */
 static uint8_t kind_code(enum mw_event_kind kind)
@@ -104,9 +148,15 @@ static void write_session(struct mw_writer *w, const struct mw_event_session *s)
 	mw_write_u64(w, s->server_bytes);
 	mw_wire_write_bool(w, s->quit);
 	mw_write_u32(w, s->recipients_refused);
+	mw_write_u32(w, s->recipients_unknown);
+	mw_write_u32(w, s->recipients_policy);
+	mw_write_u32(w, s->policy_refusals);
+	write_tls(w, s->tls_hello);
+	mw_write_u16(w, s->tls_version);
+	mw_wire_write_text(w, s->tls_server_name, sizeof(s->tls_server_name), MW_WIRE_UTF8);
 }
 
-static void read_session(struct mw_reader *r, struct mw_event_session *s)
+static void read_session(struct mw_reader *r, uint8_t version, struct mw_event_session *s)
 {
 	*s = (struct mw_event_session){.start_us = mw_read_u64(r)};
 	s->end_us = mw_read_u64(r);
@@ -125,6 +175,14 @@ static void read_session(struct mw_reader *r, struct mw_event_session *s)
 	s->server_bytes = mw_read_u64(r);
 	s->quit = mw_wire_read_bool(r);
 	s->recipients_refused = mw_read_u32(r);
+	if (version < 2)
+		return;
+	s->recipients_unknown = mw_read_u32(r);
+	s->recipients_policy = mw_read_u32(r);
+	s->policy_refusals = mw_read_u32(r);
+	s->tls_hello = read_tls(r);
+	s->tls_version = mw_read_u16(r);
+	mw_wire_read_text(r, s->tls_server_name, sizeof(s->tls_server_name), MW_WIRE_UTF8);
 }
 
 /* The gauges of a lane in the order they are written; all are 64 bits wide. */
@@ -192,7 +250,7 @@ size_t mw_event_encode(const struct mw_event *event, uint8_t *out, size_t size)
 	struct mw_writer w = mw_writer_of(out, size);
 	uint8_t code = kind_code(event->kind);
 
-	mw_write_u8(&w, VERSION);
+	mw_write_u8(&w, version_of(event->kind));
 	mw_write_u8(&w, code);
 	switch (code) {
 	case 1:
@@ -215,7 +273,10 @@ size_t mw_event_encode(const struct mw_event *event, uint8_t *out, size_t size)
 
 enum mw_event_kind mw_event_peek(struct mw_span in)
 {
-	return in.len < 2 || in.data[0] != VERSION ? (enum mw_event_kind)0 : kind_of(in.data[1]);
+	enum mw_event_kind kind = in.len < 2 ? (enum mw_event_kind)0 : kind_of(in.data[1]);
+
+	return kind == 0 || in.data[0] == 0 || in.data[0] > version_of(kind) ? (enum mw_event_kind)0
+									     : kind;
 }
 
 uint64_t mw_event_peek_time_us(struct mw_span in)
@@ -233,11 +294,12 @@ uint64_t mw_event_peek_time_us(struct mw_span in)
 int mw_event_decode(struct mw_span in, struct mw_event *out)
 {
 	struct mw_reader r = mw_reader_of(in.data, in.len);
+	uint8_t version;
 
 	if (in.len < 2)
 		return -EBADMSG;
 	out->kind = mw_event_peek(in);
-	mw_read_u8(&r);
+	version = mw_read_u8(&r);
 	mw_read_u8(&r);
 	switch ((unsigned)out->kind) {
 	case MW_EVENT_MESSAGE:
@@ -247,7 +309,7 @@ int mw_event_decode(struct mw_span in, struct mw_event *out)
 		read_ham(&r, &out->ham);
 		break;
 	case MW_EVENT_SESSION:
-		read_session(&r, &out->session);
+		read_session(&r, version, &out->session);
 		break;
 	case MW_EVENT_LANE:
 		read_lane(&r, &out->lane);

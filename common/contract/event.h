@@ -71,6 +71,17 @@ struct mw_event_ham {
 	uint32_t ham;
 };
 
+/* How the ClientHello of a session came: what its server name is worth. */
+enum mw_event_tls {
+	MW_EVENT_TLS_NONE,   /* not under TLS, or its beginning was not seen */
+	MW_EVENT_TLS_WHOLE,  /* read to its end */
+	MW_EVENT_TLS_CUT,    /* only its beginning was read */
+	MW_EVENT_TLS_UNKEPT, /* there was no memory for the name in it */
+	MW_EVENT_TLS_BAD,    /* what came was no ClientHello */
+};
+
+const char *mw_event_tls_name(enum mw_event_tls tls); /* "none" "whole" "cut" "unkept" "bad" */
+
 struct mw_event_session {
 	uint64_t start_us, end_us;
 	uint32_t customer_index;
@@ -82,7 +93,14 @@ struct mw_event_session {
 	uint64_t anomalies;    /* bit i: the reason i places after the first of the ANOMALY group */
 	uint64_t client_bytes, server_bytes;
 	bool quit;
-	uint32_t recipients_refused;
+	uint32_t recipients_refused; /* RCPT answered with 5yz */
+	/* Since version 2; 0 in older records. */
+	uint32_t recipients_unknown; /* of those refused: there is no such mailbox */
+	uint32_t recipients_policy; /* of those refused: the client's host or range is not wanted */
+	uint32_t policy_refusals;   /* the same, said to anything but RCPT; no evidence by itself */
+	enum mw_event_tls tls_hello;
+	uint16_t tls_version; /* highest the client offers: 0x0303 is TLS 1.2; 0 unknown */
+	char tls_server_name[MW_EVENT_TEXT_MAX];
 };
 
 /* Counters of a lane since its start, one value a reason and a few gauges. */

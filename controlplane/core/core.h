@@ -28,6 +28,9 @@ struct mw_core_counters {
 	uint64_t findings[MW_FINDING_COUNT];
 	uint64_t retries, campaign_repeats;
 	uint64_t sessions;
+	/* Of all sessions told: RCPT answered with 5yz, by what the reply says, and policy said to
+	 * anything else. */
+	uint64_t recipients_refused, recipients_unknown, recipients_policy, policy_refusals;
 	uint64_t mails[MW_MAIL_OUTCOME_COUNT];
 };
 

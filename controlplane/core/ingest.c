@@ -169,6 +169,15 @@ static void conclude(struct mw_core *core, struct mw_cases_txn *txn,
 			core, txn, customer.id, how, pending->sentence, "detector", now_s, &ticket);
 }
 
+static void count_session(struct mw_core_counters *c, const struct mw_event_session *s)
+{
+	c->sessions++;
+	c->recipients_refused += s->recipients_refused;
+	c->recipients_unknown += s->recipients_unknown;
+	c->recipients_policy += s->recipients_policy;
+	c->policy_refusals += s->policy_refusals;
+}
+
 static void take_in(struct mw_core *core, struct mw_cases_txn *txn, uint64_t now_s)
 {
 	size_t count = 0;
@@ -178,7 +187,7 @@ static void take_in(struct mw_core *core, struct mw_cases_txn *txn, uint64_t now
 		const struct mw_event *event = &core->batch[i].event;
 
 		if (event->kind == MW_EVENT_SESSION)
-			core->counters.sessions++;
+			count_session(&core->counters, &event->session);
 		else if (mw_detect_observation_of(
 				 event, core->batch[i].seq, &core->observations[count]) == 0)
 			count++;

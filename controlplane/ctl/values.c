@@ -95,6 +95,10 @@ void mw_ctl_values(struct mw_ctl *ctl, struct mw_ctl_values *out)
 	memcpy(m->findings, counters->findings, sizeof(m->findings));
 	m->retries = counters->retries;
 	m->campaign_repeats = counters->campaign_repeats;
+	m->recipients_refused = counters->recipients_refused;
+	m->recipients_unknown = counters->recipients_unknown;
+	m->recipients_policy = counters->recipients_policy;
+	m->policy_refusals = counters->policy_refusals;
 	memcpy(m->mails, counters->mails, sizeof(m->mails));
 	m->policy_generation = ctl->apply->policy_generation;
 	m->store_fill[0] = mw_env_fill(ctl->apply->policy->env);

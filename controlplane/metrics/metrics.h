@@ -36,6 +36,9 @@ struct mw_metrics_values {
 	uint64_t observations[3];	       /* by enum mw_message_class */
 	uint64_t findings[MW_FINDING_COUNT];
 	uint64_t retries, campaign_repeats;
+	uint64_t recipients_refused; /* RCPT answered with 5yz, in sessions with a finding */
+	uint64_t recipients_unknown, recipients_policy; /* of these, by what the reply says */
+	uint64_t policy_refusals;			/* policy said to anything but RCPT */
 
 	uint64_t mails_queued;
 	uint64_t mails[MW_MAIL_OUTCOME_COUNT];

@@ -198,6 +198,22 @@ static void put_detection(struct text *t, const struct mw_metrics_values *v)
 		"Messages not counted, the same campaign within a minute.", v->campaign_repeats);
 }
 
+/* What servers say of customers' mail: only `unknown` speaks of the sender's list of addresses. */
+static void put_refusals(struct text *t, const struct mw_metrics_values *v)
+{
+	uint64_t known = v->recipients_unknown + v->recipients_policy;
+
+	family(t, "refused_recipients_total", "counter",
+		"Recipients refused by servers, by what the reply says.");
+	labelled(t, "refused_recipients_total", "said", "unknown", v->recipients_unknown);
+	labelled(t, "refused_recipients_total", "said", "policy", v->recipients_policy);
+	labelled(t, "refused_recipients_total", "said", "other",
+		v->recipients_refused > known ? v->recipients_refused - known : 0);
+	counter(t, "policy_refusals_total",
+		"Greetings, commands and messages refused by servers for policy.",
+		v->policy_refusals);
+}
+
 size_t mw_metrics_render(const struct mw_metrics_values *v, char *out, size_t size)
 {
 	static const char *const stores[3] = {"policy", "events", "cases"};
@@ -220,6 +236,7 @@ size_t mw_metrics_render(const struct mw_metrics_values *v, char *out, size_t si
 			v->store_fill[i]);
 	put_cases(t, v);
 	put_detection(t, v);
+	put_refusals(t, v);
 	put_lanes(t, v);
 	put_reasons(t, v);
 	return t->full ? 0 : t->used;

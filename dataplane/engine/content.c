@@ -5,7 +5,7 @@
 #include "dataplane/engine/internal.h"
 
 static void attach_half(
-	struct mw_lane *lane, struct mw_half *half, uint16_t blocks_max, struct mw_use *use)
+	struct mw_lane *lane, struct mw_half *half, uint8_t blocks_max, struct mw_use *use)
 {
 	mw_reassembly_init(&half->kept, &lane->kept_pool, blocks_max);
 	if (use != NULL)
@@ -112,6 +112,7 @@ static void looks_like_an_end(
 	uint32_t at = event->hold ? flow->client.nxt - 1 : flow->client.nxt;
 
 	mw_flow_anomaly(lane, flow, MW_REASON_SMUGGLING);
+	mw_flow_anomaly(lane, flow, event->reason); /* which */
 	if (t == NULL || !mw_transfer_refuses_smuggling(lane, t))
 		return;
 	t->smuggles = true;
@@ -162,6 +163,36 @@ static void content_aborts(
 	mw_hold_release_due(lane, flow);
 }
 
+static void count_to_most(uint16_t *counter)
+{
+	if (*counter < UINT16_MAX)
+		++*counter;
+}
+
+/* What the server refuses, and what it says of why: counted apart, because a list that names the
+ * provider's range is no evidence against this customer. */
+static void count_refusal(struct mw_flow *flow, const struct mw_smtp_event *event)
+{
+	bool rcpt = event->command == MW_SMTP_CMD_RCPT;
+
+	if (event->code < 500)
+		return;
+	flow->recipients_refused += rcpt;
+	if (event->refusal == MW_SMTP_REFUSAL_POLICY)
+		count_to_most(rcpt ? &flow->recipients_policy : &flow->policy_refusals);
+	else if (rcpt && event->refusal == MW_SMTP_REFUSAL_UNKNOWN)
+		count_to_most(&flow->recipients_unknown);
+}
+
+static void uninspected(struct mw_lane *lane, struct mw_flow *flow, enum mw_reason reason)
+{
+	if (flow->uninspected)
+		return;
+	flow->reason = (uint8_t)reason;
+	flow->uninspected = true;
+	lane->counters.reason[reason]++;
+}
+
 void mw_content_event(struct mw_lane *lane, struct mw_flow *flow, const struct mw_smtp_event *event)
 {
 	note_last_word(flow, event);
@@ -180,6 +211,7 @@ void mw_content_event(struct mw_lane *lane, struct mw_flow *flow, const struct m
 		content_aborts(lane, flow, event);
 		break;
 	case MW_SMTP_FINAL_REPLY:
+		count_refusal(flow, event);
 		answered(lane, flow, event);
 		break;
 	case MW_SMTP_LOOKALIKE:
@@ -194,11 +226,22 @@ void mw_content_event(struct mw_lane *lane, struct mw_flow *flow, const struct m
 	case MW_SMTP_QUIT:
 		flow->quit = true;
 		break;
-	case MW_SMTP_REPLY:
-		if (event->command == MW_SMTP_CMD_RCPT && event->code >= 500)
-			flow->recipients_refused++;
+	case MW_SMTP_AUTH:
+		flow->client.kept.wipe = true;
 		break;
-	case MW_SMTP_TLS:
+	case MW_SMTP_GREETING:
+	case MW_SMTP_REPLY:
+	case MW_SMTP_CHUNK_REPLY:
+		count_refusal(flow, event);
+		break;
+	case MW_SMTP_TLS: /* content memory is needed for the client's hello still */
+		if (!flow->ending)
+			uninspected(lane, flow, event->reason);
+		break;
+	case MW_SMTP_TLS_HELLO:
+		mw_tls_keep(lane, flow, event->hello);
+		mw_content_lose(lane, flow, (enum mw_reason)flow->reason);
+		break;
 	case MW_SMTP_LOST:
 		mw_content_lose(lane, flow, event->reason);
 		break;
@@ -287,11 +330,7 @@ void mw_content_lose(struct mw_lane *lane, struct mw_flow *flow, enum mw_reason 
 {
 	if (flow->ending) /* the parser's last words while the session is being closed */
 		return;
-	if (!flow->uninspected) {
-		flow->reason = (uint8_t)reason;
-		flow->uninspected = true;
-		lane->counters.reason[reason]++;
-	}
+	uninspected(lane, flow, reason);
 	if (flow->refusal == MW_REFUSAL_MESSAGE && !lane->config.passive) {
 		mw_refusal_cut(lane, flow); /* what is to be refused must not go on its way */
 		return;

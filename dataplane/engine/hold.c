@@ -85,6 +85,8 @@ void mw_hold_flush(struct mw_lane *lane, struct mw_flow *flow, uint32_t limit)
 			continue;
 		mw_lane_transmit(lane, MW_PORT_OUTSIDE, lane->frame, size);
 		lane->counters.reason[MW_REASON_RELEASED]++;
+		if (half->kept.wipe)
+			memset(lane->frame, 0, size);
 	}
 	half->sent = mw_seq_max(half->sent, limit);
 	half->sent_high = mw_seq_max(half->sent_high, half->sent);

@@ -7,6 +7,7 @@
  *   reply.c     the server's direction
  *   content.c   what the SMTP parser tells: envelopes, messages, loss of inspection
  *   transfer.c  a message on its way: facts, records waiting for the scan, judgement
+ *   tls.c       what is known of a session that went on under TLS
  *   hold.c      the end of a message: held, released
  *   count.c     octets that are counted only
  *   session.c   a connection's beginning and end, its report
@@ -53,6 +54,10 @@
 #define MW_HAM_FLUSH_NS (60 * MW_NS_PER_S)
 
 #define MW_WINDOW_MAX (1u << 30) /* RFC 7323, 2.2: no receiver takes octets farther ahead */
+
+/* Of so many connections one may have what its ClientHello said kept; at one more the session is
+ * reported with MW_TLS_UNKEPT. 65 octets a connection. */
+#define MW_TLS_SEEN_SHARE 4
 
 #define MW_HOLES_MAX 8
 
@@ -106,6 +111,13 @@ enum mw_refusal {
 struct mw_content;
 struct mw_transfer;
 
+struct mw_tls_seen {
+	uint16_t version;
+	uint8_t outcome; /* enum mw_tls_outcome */
+	uint8_t name_len;
+	uint8_t name[MW_TLS_NAME_MAX];
+};
+
 struct mw_flow {
 	struct mw_flow_link link;
 	struct mw_flow *open_prev, *open_next; /* connections not closed, by age */
@@ -118,18 +130,22 @@ struct mw_flow {
 	uint64_t start_ns, last_ns;
 	uint32_t customer;
 	uint64_t anomalies;
+	struct mw_tls_seen *tls; /* NULL: no ClientHello was looked for */
 	uint32_t messages;
 	uint32_t recipients_refused;
 	uint32_t gap_mark;     /* how far both directions were read when it was last counted */
 	uint16_t gap_patience; /* packets seen since something was acknowledged that we have not
 				  seen */
-	uint16_t mss;	       /* of the client's SYN */
-	uint16_t window;       /* of the client's SYN */
-	uint16_t segment_max;  /* largest payload seen from the client */
+	/* Counted to 65535. The last: by replies to anything but RCPT. */
+	uint16_t recipients_unknown, recipients_policy, policy_refusals;
+	uint16_t mss;	      /* of the client's SYN */
+	uint16_t window;      /* of the client's SYN */
+	uint16_t segment_max; /* largest payload seen from the client */
 	uint8_t ttl;
 	uint8_t reason;	  /* enum mw_reason: why metadata */
 	uint8_t starttls; /* enum mw_smtp_starttls */
 	bool quit;
+	bool tls_unkept;  /* there was no memory for what the hello said */
 	bool uninspected; /* some part was not inspected: reason says why first */
 	bool ending;	  /* the session is being closed: nothing new begins */
 	bool one_sided;
@@ -255,6 +271,7 @@ struct mw_lane {
 	struct mw_flow_table flows;
 	struct mw_wheel wheel;
 	struct mw_pool kept_pool, envelope_pool, content_pool, transfer_pool, record_pool;
+	struct mw_pool tls_pool;
 	struct mw_rules_slot rules[MW_RULES_SLOTS];
 	uint32_t rules_current; /* slot; MW_RULES_SLOTS: none */
 	struct mw_transfer *run_head, *run_tail;
@@ -375,6 +392,12 @@ bool mw_transfer_refuses_smuggling(const struct mw_lane *lane, const struct mw_t
 void mw_transfer_drain(struct mw_lane *lane, struct mw_transfer *transfer);
 /* One record of the run queue; false when none waits. */
 bool mw_transfer_run(struct mw_lane *lane);
+
+/* --- tls.c --- */
+uint32_t mw_tls_kept_max(const struct mw_lane_config *config); /* how many at a time */
+void mw_tls_keep(struct mw_lane *lane, struct mw_flow *flow, const struct mw_tls_hello *hello);
+void mw_tls_report(const struct mw_flow *flow, struct mw_lane_session *session);
+void mw_tls_drop(struct mw_lane *lane, struct mw_flow *flow);
 
 /* --- hold.c --- */
 void mw_hold_begin(

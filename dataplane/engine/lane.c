@@ -13,7 +13,7 @@
 
 struct layout {
 	size_t lane, scratch, flows, kept, envelopes, contents, transfers, records, responder, ham,
-		use, total;
+		use, tls, total;
 };
 
 static size_t place(size_t *at, size_t size)
@@ -32,6 +32,11 @@ static size_t content_bytes(void)
 static size_t transfer_bytes(void)
 {
 	return (MW_TRANSFER_HEADER + mw_message_bytes() + 63) & ~(size_t)63;
+}
+
+static size_t tls_bytes(void)
+{
+	return (sizeof(struct mw_tls_seen) + 7) & ~(size_t)7;
 }
 
 /* Two envelopes a connection and some more for long lists of recipients. */
@@ -56,6 +61,7 @@ static struct layout layout_of(const struct mw_lane_config *c)
 	l.responder = place(&at, mw_responder_bytes(c->responders));
 	l.ham = place(&at, (size_t)c->customers * sizeof(uint32_t));
 	l.use = place(&at, (size_t)c->customers * sizeof(struct mw_use));
+	l.tls = place(&at, (size_t)mw_tls_kept_max(c) * tls_bytes());
 	l.total = at;
 	return l;
 }
@@ -90,6 +96,7 @@ struct mw_lane *mw_lane_init(
 	mw_pool_init(&lane->transfer_pool, base + l.transfers, transfer_bytes(), config->messages);
 	mw_pool_init(
 		&lane->record_pool, base + l.records, MW_RECORD_BLOCK_BYTES, config->record_blocks);
+	mw_pool_init(&lane->tls_pool, base + l.tls, tls_bytes(), mw_tls_kept_max(config));
 	lane->responder =
 		mw_responder_init(base + l.responder, config->responders, config->key, config->mtu);
 	lane->ham = (uint32_t *)(void *)(base + l.ham);

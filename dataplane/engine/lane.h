@@ -101,7 +101,13 @@ struct mw_lane_session {
 	enum mw_reason reason;		/* the first cause, or MW_REASON_NONE */
 	uint64_t anomalies;		/* bit MW_ANOMALY_BIT(reason) */
 	uint64_t client_bytes, server_bytes;
-	uint32_t recipients_refused;
+	uint32_t recipients_refused;	/* RCPT answered with 5yz */
+	uint32_t recipients_unknown;	/* of these: there is no such mailbox */
+	uint32_t recipients_policy;	/* of these: the client's host or range is not wanted */
+	uint32_t policy_refusals;	/* the same, said to anything but RCPT */
+	enum mw_tls_outcome tls_hello;	/* NONE: not under TLS, or its beginning was not seen */
+	uint16_t tls_version;		/* the highest the client offers, 0: unknown */
+	struct mw_span tls_server_name; /* RFC 6066; data NULL: unknown. During the call only. */
 	bool quit;
 };
 

@@ -85,9 +85,13 @@ static void report(struct mw_lane *lane, const struct mw_flow *flow)
 		.client_bytes = flow->client.bytes,
 		.server_bytes = flow->server.bytes,
 		.recipients_refused = flow->recipients_refused,
+		.recipients_unknown = flow->recipients_unknown,
+		.recipients_policy = flow->recipients_policy,
+		.policy_refusals = flow->policy_refusals,
 		.quit = flow->quit,
 	};
 
+	mw_tls_report(flow, &s);
 	if (lane->sink.session != NULL)
 		lane->sink.session(lane->sink.ctx, &s);
 }
@@ -103,6 +107,7 @@ void mw_session_close(struct mw_lane *lane, struct mw_flow *flow)
 	if (flow->content != NULL)
 		mw_content_detach(lane, flow, false);
 	report(lane, flow);
+	mw_tls_drop(lane, flow);
 	open_remove(lane, flow);
 	flow->state = MW_FLOW_CLOSED;
 	mw_wheel_set(&lane->wheel, flow, lane->now_ns, lane->now_ns + MW_CLOSED_NS);

@@ -78,6 +78,9 @@ static void parse(struct mw_lane *lane, struct mw_flow *flow)
 		mw_content_client_gap(lane, flow, len);
 	}
 	flow->parsing = false;
+	/* A credential that has begun: its octets may be let go before it ends. */
+	if (flow->content != NULL && mw_smtp_secret(&flow->content->smtp))
+		half->kept.wipe = true;
 }
 
 void mw_stream_patience(struct mw_flow *flow)
@@ -548,7 +551,7 @@ void mw_stream_client(struct mw_lane *lane, struct mw_flow *flow, struct mw_pack
 	if (flow->content != NULL)
 		keep_template(flow, packet, frame);
 	if ((frame->payload_len > 0 || (frame->flags & MW_TCP_FIN) != 0) &&
-		(!mw_near(half, seq) || beyond_window(half, seq))) {
+		(!mw_near(half, seq) || (!lane->config.passive && beyond_window(half, seq)))) {
 		mw_packet_drop(packet, MW_REASON_OUT_OF_WINDOW);
 		return;
 	}

@@ -157,6 +157,24 @@ void mw_io_event_message(void *ctx, const struct mw_lane_message *message)
 	push(w);
 }
 
+static enum mw_event_tls tls_hello_of(enum mw_tls_outcome outcome)
+{
+	switch (outcome) {
+	case MW_TLS_WHOLE:
+		return MW_EVENT_TLS_WHOLE;
+	case MW_TLS_READING:
+	case MW_TLS_CUT:
+		return MW_EVENT_TLS_CUT;
+	case MW_TLS_UNKEPT:
+		return MW_EVENT_TLS_UNKEPT;
+	case MW_TLS_BAD:
+		return MW_EVENT_TLS_BAD;
+	case MW_TLS_NONE:
+		break;
+	}
+	return MW_EVENT_TLS_NONE;
+}
+
 void mw_io_event_session(void *ctx, const struct mw_lane_session *session)
 {
 	struct mw_io_worker *w = ctx;
@@ -165,7 +183,8 @@ void mw_io_event_session(void *ctx, const struct mw_lane_session *session)
 	if (!w->events || session->customer_index == MW_NO_CUSTOMER_INDEX)
 		return;
 	/* Sessions without any finding are not told. */
-	if (!session->metadata && session->anomalies == 0 && session->recipients_refused == 0)
+	if (!session->metadata && session->anomalies == 0 && session->recipients_refused == 0 &&
+		session->policy_refusals == 0)
 		return;
 	out = &w->event->session;
 	memset(out, 0, sizeof(*out));
@@ -185,6 +204,12 @@ void mw_io_event_session(void *ctx, const struct mw_lane_session *session)
 	out->server_bytes = session->server_bytes;
 	out->quit = session->quit;
 	out->recipients_refused = session->recipients_refused;
+	out->recipients_unknown = session->recipients_unknown;
+	out->recipients_policy = session->recipients_policy;
+	out->policy_refusals = session->policy_refusals;
+	out->tls_hello = tls_hello_of(session->tls_hello);
+	out->tls_version = session->tls_version;
+	text(out->tls_server_name, session->tls_server_name);
 	push(w);
 }
 

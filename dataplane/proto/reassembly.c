@@ -2,7 +2,7 @@
 
 _Static_assert(sizeof(struct mw_kept) <= MW_KEPT_BLOCK_BYTES, "a block holds its header and data");
 
-void mw_reassembly_init(struct mw_reassembly *r, struct mw_pool *pool, uint16_t blocks_max)
+void mw_reassembly_init(struct mw_reassembly *r, struct mw_pool *pool, uint8_t blocks_max)
 {
 	*r = (struct mw_reassembly){.pool = pool, .blocks_max = blocks_max};
 }
@@ -30,6 +30,8 @@ static void unlink_block(struct mw_reassembly *r, struct mw_kept *k)
 	r->blocks--;
 	if (r->charged != NULL)
 		(*r->charged)--;
+	if (r->wipe)
+		memset(k->data, 0, sizeof(k->data));
 	mw_pool_put(r->pool, k);
 }
 

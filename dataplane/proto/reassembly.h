@@ -31,8 +31,9 @@ struct mw_reassembly {
 	struct mw_pool *pool;
 	struct mw_kept *head, *tail;
 	uint32_t floor; /* octets in front of it are of no interest any more: never kept again */
-	uint16_t blocks;
-	uint16_t blocks_max;
+	uint8_t blocks;
+	uint8_t blocks_max;
+	bool wipe;	   /* what is let go is overwritten: there may be a credential in it */
 	uint32_t *charged; /* blocks of all that is charged to the same one; NULL: nobody is */
 };
 
@@ -58,7 +59,7 @@ static inline uint32_t mw_seq_min(uint32_t a, uint32_t b)
 	return mw_seq_before(a, b) ? a : b;
 }
 
-void mw_reassembly_init(struct mw_reassembly *r, struct mw_pool *pool, uint16_t blocks_max);
+void mw_reassembly_init(struct mw_reassembly *r, struct mw_pool *pool, uint8_t blocks_max);
 /* From now on each block is counted in `*charged`, which must outlive what is kept. */
 void mw_reassembly_charge(struct mw_reassembly *r, uint32_t *charged);
 void mw_reassembly_clear(struct mw_reassembly *r);

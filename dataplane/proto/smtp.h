@@ -30,6 +30,8 @@
 
 #include "common/base/arena.h"
 #include "common/contract/reason.h"
+#include "dataplane/proto/smtp_refusal.h"
+#include "dataplane/proto/tls_hello.h"
 
 /* Octets of a block of the envelope pool; 1024 is the least. */
 #define MW_SMTP_ENVELOPE_BLOCK 2048
@@ -38,8 +40,12 @@
 /* Octets of a command line that are kept; a longer one is anomaly long_line. */
 #define MW_SMTP_LINE_MAX 768
 #define MW_SMTP_HELO_MAX 256 /* RFC 5321 4.5.3.1.2 allows 255 */
-/* Octets of the last line of a reply that are kept. */
-#define MW_SMTP_REPLY_MAX 112
+/* Octets of a line of a reply that are kept; the rest is passed over. */
+#define MW_SMTP_REPLY_MAX 160
+/* More lines of one reply than that, or more octets in one of its lines, and what speaks there is
+ * no SMTP server: DESYNC, or NOT_SMTP before the greeting. RFC 5321 4.5.3.1.5 allows 512 octets. */
+#define MW_SMTP_REPLY_LINES_MAX 1024
+#define MW_SMTP_REPLY_LINE_MAX	65536
 /* Runs of equal commands whose replies are outstanding; at one more the client side is BLOCKED. */
 #define MW_SMTP_RUNS_MAX 64
 
@@ -69,7 +75,10 @@ enum mw_smtp_kind {
 	/* It ends incomplete, no FINAL_REPLY follows. code: of the chunk that was refused, else -1.
 	 * !message: there was none after all (the first chunk was refused), forget it. */
 	MW_SMTP_CONTENT_ABORT,
-	/* A lax server might take this for the end of data (reason smuggling); it goes on. */
+	/* A lax server might take this for the end of data; it goes on. Besides being `smuggling`,
+	 * it is `reason`: which octets it was made of; SMUGGLING where those before it were never
+	 * seen.
+	 */
 	MW_SMTP_LOOKALIKE,
 	/* The server's first reply. code. */
 	MW_SMTP_GREETING,
@@ -79,8 +88,13 @@ enum mw_smtp_kind {
 	MW_SMTP_CHUNK_REPLY,
 	/* To the whole content. code -1: none will come. !message: there was none after all. */
 	MW_SMTP_FINAL_REPLY,
-	/* Dark from here on. reason: MW_REASON_STARTTLS or MW_REASON_IMPLICIT_TLS. */
+	/* TLS begins: nothing of the session can be read any more but the client's hello, which is
+	 * read next. reason: MW_REASON_STARTTLS or MW_REASON_IMPLICIT_TLS. */
 	MW_SMTP_TLS,
+	/* Dark from here on. hello: how it came, the server's name and the version in it. Told once
+	 * behind each TLS: when the hello is whole, when it is found not to be one, when the server
+	 * speaks before its end, at a gap, behind MW_TLS_HELLO_MAX octets, by mw_smtp_finish. */
+	MW_SMTP_TLS_HELLO,
 	/* reason, of the ANOMALY group; each is told once a session. */
 	MW_SMTP_ANOMALY,
 	/* Dark from here on. reason: DESYNC, GAP, MEMORY, NOT_SMTP, UNSUPPORTED_ENCODING. */
@@ -169,11 +183,16 @@ struct mw_smtp_event {
 	enum mw_reason reason;
 	enum mw_smtp_command command;
 	int code; /* 200..599; -1: no reply */
+	/* Of a reply: its enhanced status code, and what a refusal says; a reply of several lines
+	 * is judged by all of them. */
+	struct mw_smtp_enhanced enhanced;
+	enum mw_smtp_refusal refusal;
 	struct mw_span data;
 	struct mw_smtp_envelope *envelope;
-	const struct mw_smtp_rcpt *rcpt; /* REPLY to RCPT: whose, NULL when not listed */
-	bool hold;			 /* LOOKALIKE: the last octet is a hold point */
-	bool complete;			 /* CONTENT_END */
+	const struct mw_smtp_rcpt *rcpt;  /* REPLY to RCPT: whose, NULL when not listed */
+	const struct mw_tls_hello *hello; /* TLS_HELLO */
+	bool hold;			  /* LOOKALIKE: the last octet is a hold point */
+	bool complete;			  /* CONTENT_END */
 	bool message;	/* CONTENT_ABORT, FINAL_REPLY: false when there was no message after all */
 	bool unblocked; /* a reply after which the client side can be fed again */
 	bool dropped;	/* a reply that dropped the open transaction (RSET, HELO, EHLO) */
@@ -204,13 +223,20 @@ struct mw_smtp {
 	uint16_t line_kept;
 	uint16_t helo_len;
 	uint16_t bad_replies;
-	uint16_t lost_due; /* enum mw_reason: LOST still to be told */
+	uint16_t reply_lines; /* of the reply being read */
+	uint16_t lost_due;    /* enum mw_reason: LOST still to be told */
 	int16_t abort_code;
 	uint8_t runs, run_first;
-	uint8_t state; /* of the client side */
-	uint8_t body;  /* of DATA content: the strict reading */
-	uint8_t lax;   /* the same as a lax server might read it */
+	uint8_t state;	      /* of the client side */
+	uint8_t body;	      /* of DATA content: the strict reading */
+	uint8_t lax;	      /* the same as a lax server might read it */
+	uint8_t lax_last;     /* what the last octet of content was, where it matters */
+	uint8_t dot_behind;   /* a dot that stands alone on a lax line: what is in front of it */
+	bool dot_nul;	      /* and whether a NUL is next to it */
+	uint8_t lookalike_as; /* LOOKALIKE still to be told: its reason, places behind SMUGGLING */
 	uint8_t starttls;
+	uint8_t reply_refusal; /* enum mw_smtp_refusal: of the lines of this reply so far */
+	struct mw_smtp_enhanced reply_enhanced;
 	bool line_cr; /* the last octet of the line so far was CR */
 	bool line_bare_cr, line_nul;
 	bool line_secret; /* AUTH: the rest of the line is not kept */
@@ -219,16 +245,22 @@ struct mw_smtp {
 	bool chunk_last;
 	bool helo_known;
 	bool one_sided, dark, finishing;
+	bool tls;	    /* the client's hello is being read */
+	bool hello_due;	    /* TLS_HELLO still to be told */
 	bool greeted;	    /* the first reply was complete */
 	bool client_seen;   /* a line of the client was complete */
 	bool reply_multi;   /* in the middle of a multi-line reply */
 	bool abort_message; /* what CONTENT_ABORT is to say */
 	bool tls_probe;	    /* one-sided: the next octet tells whether STARTTLS was accepted */
-	bool auth_lines;    /* one-sided: lines may be credentials */
+	bool auth_seen;
+	bool auth_lines; /* one-sided: lines may be credentials */
 	struct mw_smtp_run run[MW_SMTP_RUNS_MAX];
 	uint8_t helo[MW_SMTP_HELO_MAX];
 	uint8_t reply[MW_SMTP_REPLY_MAX];
-	uint8_t line[MW_SMTP_LINE_MAX];
+	union {
+		uint8_t line[MW_SMTP_LINE_MAX];
+		struct mw_tls_hello hello; /* there are no lines under TLS */
+	};
 };
 
 /* `envelope_pool`: blocks of MW_SMTP_ENVELOPE_BLOCK octets. Starts before the greeting. */
@@ -274,6 +306,8 @@ uint32_t mw_smtp_replies_outstanding(const struct mw_smtp *s);
 /* The server is in the middle of a line or of a multi-line reply. */
 bool mw_smtp_reply_open(const struct mw_smtp *s);
 bool mw_smtp_blocked(const struct mw_smtp *s);
+/* Octets of a credential may be among those the client has sent: from an AUTH command on. */
+bool mw_smtp_secret(const struct mw_smtp *s);
 bool mw_smtp_dark(const struct mw_smtp *s);
 bool mw_smtp_in_content(const struct mw_smtp *s);
 enum mw_smtp_starttls mw_smtp_starttls(const struct mw_smtp *s);

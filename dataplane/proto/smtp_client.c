@@ -102,6 +102,7 @@ static bool command(struct mw_smtp *s, struct mw_span line, bool whole, struct m
 		mw_smtp_queue_push(s, cmd.command, 0);
 		return false;
 	case MW_SMTP_CMD_AUTH:
+		s->auth_seen = true;
 		s->state = ST_WAIT;
 		mw_smtp_queue_push(s, cmd.command, 0);
 		mw_smtp_event_clear(ev, MW_SMTP_AUTH);
@@ -125,7 +126,7 @@ static bool is_tls(struct mw_smtp *s, const uint8_t *p, size_t n)
 		s->tls_probe = false;
 		if (p[0] == 0x16) {
 			s->starttls = MW_SMTP_STARTTLS_USED;
-			mw_smtp_lose(s, MW_REASON_STARTTLS);
+			mw_smtp_tls_begin(s, MW_REASON_STARTTLS);
 			return true;
 		}
 		if (s->starttls < MW_SMTP_STARTTLS_REFUSED)
@@ -137,7 +138,7 @@ static bool is_tls(struct mw_smtp *s, const uint8_t *p, size_t n)
 	first[1] = s->line_len == 1 ? p[0] : p[1];
 	if (first[0] != 0x16 || first[1] != 0x03)
 		return false;
-	mw_smtp_lose(s, MW_REASON_IMPLICIT_TLS);
+	mw_smtp_tls_begin(s, MW_REASON_IMPLICIT_TLS);
 	return true;
 }
 
@@ -171,6 +172,16 @@ static size_t auth_octets(struct mw_smtp *s, const uint8_t *p, size_t n)
 	mw_smtp_queue_push(s, MW_SMTP_CMD_AUTH, 0);
 	s->state = ST_WAIT;
 	return (size_t)(lf - p) + 1;
+}
+
+/* RFC 8446 section 2: the client speaks first, in clear. */
+static size_t hello_octets(struct mw_smtp *s, const uint8_t *p, size_t n)
+{
+	size_t used = mw_tls_hello_read(&s->hello, p, n);
+
+	if (s->hello.outcome != MW_TLS_READING)
+		mw_smtp_tls_over(s);
+	return used;
 }
 
 static void content_end(struct mw_smtp *s, struct mw_smtp_event *ev)
@@ -229,6 +240,8 @@ static size_t step(
 	struct mw_smtp *s, const uint8_t *p, size_t n, struct mw_smtp_event *ev, bool *told)
 {
 	*told = false;
+	if (s->tls)
+		return hello_octets(s, p, n);
 	switch (s->state) {
 	case ST_DATA:
 		return data_octets(s, p, n, ev, told);
@@ -243,7 +256,7 @@ static size_t step(
 
 bool mw_smtp_blocked(const struct mw_smtp *s)
 {
-	return !s->dark && !s->one_sided &&
+	return !s->dark && !s->tls && !s->one_sided &&
 	       (s->state == ST_WAIT || (s->state == ST_COMMAND && !mw_smtp_queue_room(s)));
 }
 

@@ -12,14 +12,52 @@ static size_t tell(struct mw_smtp_event *ev, const uint8_t *p, size_t from, size
 	return to;
 }
 
-static void lookalike(struct mw_smtp *s, bool hold)
+/* What the octets around the dot were, by name. CRLF . CRLF is none, unless a NUL is among them. */
+static enum mw_reason lookalike_name(const struct mw_smtp *s, unsigned ahead)
 {
-	/* Each that ends in LF may be taken for the end; of the others one a message is enough. */
-	if (!hold && s->content->lookalike)
+	static const enum mw_reason names[3][3] = {
+		[END_LF] = {MW_REASON_SMUGGLING_LF_LF, MW_REASON_SMUGGLING_LF_CRLF,
+			MW_REASON_SMUGGLING_LF_CR},
+		[END_CRLF] = {MW_REASON_SMUGGLING_CRLF_LF, MW_REASON_SMUGGLING_NUL,
+			MW_REASON_SMUGGLING_CRLF_CR},
+		[END_CR] = {MW_REASON_SMUGGLING_CR_LF, MW_REASON_SMUGGLING_CR_CRLF,
+			MW_REASON_SMUGGLING_CR_CR},
+	};
+
+	if (s->dot_nul)
+		return MW_REASON_SMUGGLING_NUL;
+	return s->dot_behind == END_UNSEEN ? MW_REASON_SMUGGLING : names[s->dot_behind][ahead];
+}
+
+/* A dot stood alone on a lax line that ended with `ahead`. */
+static void lookalike(struct mw_smtp *s, unsigned ahead)
+{
+	enum mw_reason name = lookalike_name(s, ahead);
+	uint64_t bit = 1ull << (name - MW_REASON_ASYMMETRIC);
+	bool hold = ahead != END_CR;
+
+	/* Each that ends in LF may be taken for the end; of the others the first of a message is
+	 * enough, and the first of its name. */
+	if (!hold && s->content->lookalike && (s->reported & bit) != 0)
 		return;
+	s->reported |= bit;
 	s->content->lookalike = true;
 	s->lookalike_due = true;
 	s->lookalike_hold = hold;
+	s->lookalike_as = (uint8_t)(name - MW_REASON_SMUGGLING);
+}
+
+/* A dot at the beginning of a lax line, behind `last`: what ended the line before it. At once it is
+ * the CRLF of the DATA command. */
+static void lax_dot(struct mw_smtp *s, unsigned last)
+{
+	s->dot_nul = last == LAX_LAST_NUL;
+	if (s->body == BODY_START)
+		s->dot_behind = END_CRLF;
+	else if (s->body == BODY_CR)
+		s->dot_behind = END_CR;
+	else
+		s->dot_behind = last == LAX_LAST_UNSEEN ? END_UNSEEN : END_LF;
 }
 
 /* A lax line that is one dot was ended by a CR, and no LF follows it: decided one octet later. */
@@ -28,7 +66,7 @@ static bool lookalike_by_cr(struct mw_smtp *s, uint8_t c)
 	if (s->lax != LAX_DOT_CR || c == '\n' || c == 0)
 		return false;
 	s->lax = LAX_START;
-	lookalike(s, false);
+	lookalike(s, END_CR);
 	return s->lookalike_due;
 }
 
@@ -37,7 +75,7 @@ static void lax_step(struct mw_smtp *s, uint8_t c)
 	switch (c) {
 	case '\n':
 		if (s->lax == LAX_DOT || s->lax == LAX_DOT_CR)
-			lookalike(s, true);
+			lookalike(s, s->lax == LAX_DOT ? END_LF : END_CRLF);
 		s->lax = LAX_START;
 		break;
 	case '\r':
@@ -47,6 +85,7 @@ static void lax_step(struct mw_smtp *s, uint8_t c)
 		s->lax = s->lax == LAX_START ? LAX_DOT : LAX_MID;
 		break;
 	case 0:
+		s->dot_nul = true; /* it means something behind a dot only */
 		break;
 	default:
 		s->lax = LAX_MID;
@@ -89,7 +128,12 @@ static enum dot dot_step(struct mw_smtp *s, uint8_t c)
 	return DOT_CR_FIRST;
 }
 
-size_t mw_smtp_data(struct mw_smtp *s, const uint8_t *p, size_t n, struct mw_smtp_event *ev)
+static unsigned last_of(uint8_t c)
+{
+	return c == 0 ? LAX_LAST_NUL : LAX_LAST_SEEN;
+}
+
+static size_t data(struct mw_smtp *s, const uint8_t *p, size_t n, struct mw_smtp_event *ev)
 {
 	static const uint8_t carried_cr = '\r';
 	size_t from = 0; /* octets from here to i are content not told yet */
@@ -127,11 +171,13 @@ size_t mw_smtp_data(struct mw_smtp *s, const uint8_t *p, size_t n, struct mw_smt
 		}
 		if (lookalike_by_cr(s, c))
 			return tell(ev, p, from, i);
+		if (c == '.' && s->lax == LAX_START)
+			lax_dot(s, i > 0 ? last_of(p[i - 1]) : s->lax_last);
 		if (s->body == BODY_START && c == '.') {
 			if (i > from)
 				return tell(ev, p, from, i);
-			s->body = BODY_DOT;
 			lax_step(s, c);
+			s->body = BODY_DOT;
 			from = ++i;
 			continue;
 		}
@@ -141,4 +187,13 @@ size_t mw_smtp_data(struct mw_smtp *s, const uint8_t *p, size_t n, struct mw_smt
 			return tell(ev, p, from, i);
 	}
 	return tell(ev, p, from, i);
+}
+
+size_t mw_smtp_data(struct mw_smtp *s, const uint8_t *p, size_t n, struct mw_smtp_event *ev)
+{
+	size_t used = data(s, p, n, ev);
+
+	if (used > 0)
+		s->lax_last = (uint8_t)last_of(p[used - 1]);
+	return used;
 }

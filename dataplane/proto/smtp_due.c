@@ -4,7 +4,7 @@
  */
 #include "dataplane/proto/smtp_internal.h"
 
-_Static_assert(MW_REASON_BLIND_RST - MW_REASON_ASYMMETRIC < 64, "anomalies fit a word");
+_Static_assert(MW_REASON_CLEAN - MW_REASON_ASYMMETRIC <= 64, "anomalies fit a word");
 
 void mw_smtp_event_clear(struct mw_smtp_event *ev, enum mw_smtp_kind kind)
 {
@@ -52,6 +52,29 @@ void mw_smtp_lose(struct mw_smtp *s, enum mw_reason reason)
 	mw_smtp_line_done(s);
 }
 
+void mw_smtp_tls_begin(struct mw_smtp *s, enum mw_reason reason)
+{
+	uint8_t first = s->line[0];
+	bool kept = s->line_kept > 0; /* one octet was taken for the beginning of a line */
+
+	if (s->content != NULL)
+		mw_smtp_abort(s, s->content, -1, true);
+	mw_smtp_line_done(s);
+	s->tls = true;
+	s->lost_due = (uint16_t)reason;
+	mw_tls_hello_init(&s->hello);
+	mw_tls_hello_read(&s->hello, &first, kept ? 1 : 0);
+}
+
+void mw_smtp_tls_over(struct mw_smtp *s)
+{
+	mw_tls_hello_end(&s->hello);
+	s->tls = false;
+	s->dark = true;
+	s->hello_due = true;
+	s->state = ST_COMMAND;
+}
+
 static void tell_abort(struct mw_smtp *s, struct mw_smtp_event *ev)
 {
 	struct mw_smtp_envelope *env = s->abort_due;
@@ -76,7 +99,7 @@ static void tell_anomaly(struct mw_smtp *s, struct mw_smtp_event *ev)
 /* Replies that nobody waits for any more: the rest of the queue counts as accepted, unanswered. */
 static bool drain(struct mw_smtp *s, struct mw_smtp_event *ev)
 {
-	bool over = s->dark || s->finishing;
+	bool over = s->dark || s->tls || s->finishing;
 
 	while ((over || s->one_sided) && mw_smtp_queue_head(s) != NULL) {
 		const struct mw_smtp_run *run = mw_smtp_queue_head(s);
@@ -118,7 +141,8 @@ bool mw_smtp_due(struct mw_smtp *s, struct mw_smtp_event *ev)
 		if (s->lookalike_due) {
 			s->lookalike_due = false;
 			mw_smtp_event_clear(ev, MW_SMTP_LOOKALIKE);
-			ev->reason = MW_REASON_SMUGGLING;
+			ev->reason =
+				(enum mw_reason)((unsigned)MW_REASON_SMUGGLING + s->lookalike_as);
 			ev->hold = s->lookalike_hold;
 			ev->envelope = s->content;
 			return true;
@@ -133,7 +157,13 @@ bool mw_smtp_due(struct mw_smtp *s, struct mw_smtp_event *ev)
 			s->lost_due = 0;
 			return true;
 		}
-		if ((s->dark || s->finishing) && s->content != NULL) {
+		if (s->hello_due) {
+			s->hello_due = false;
+			mw_smtp_event_clear(ev, MW_SMTP_TLS_HELLO);
+			ev->hello = &s->hello;
+			return true;
+		}
+		if ((s->dark || s->tls || s->finishing) && s->content != NULL) {
 			mw_smtp_abort(s, s->content, -1, true);
 			continue;
 		}

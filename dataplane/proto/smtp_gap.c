@@ -8,6 +8,10 @@ void mw_smtp_gap_client(struct mw_smtp *s, uint64_t octets)
 {
 	if (s->dark || octets == 0)
 		return;
+	if (s->tls) {
+		mw_smtp_tls_over(s);
+		return;
+	}
 	if (s->state == ST_DATA || s->state == ST_BEGIN) {
 		s->content->gap = true;
 		/* What was hidden may have ended with CRLF, and then again it may not. Read
@@ -15,6 +19,7 @@ void mw_smtp_gap_client(struct mw_smtp *s, uint64_t octets)
 		 * might see it. */
 		s->body = BODY_MID;
 		s->lax = LAX_START;
+		s->lax_last = LAX_LAST_UNSEEN;
 		return;
 	}
 	if (s->state == ST_CHUNK && octets <= s->chunk_left) {
@@ -31,6 +36,9 @@ void mw_smtp_gap_server(struct mw_smtp *s)
 	s->one_sided = true;
 	s->reply_len = 0;
 	s->reply_multi = false;
+	s->reply_lines = 0;
+	s->reply_refusal = MW_SMTP_REFUSAL_NONE;
+	s->reply_enhanced = (struct mw_smtp_enhanced){0};
 }
 
 static bool is_eol(uint8_t c)
@@ -64,7 +72,7 @@ size_t mw_smtp_beyond_gap(const struct mw_smtp *s, uint64_t offset, struct mw_sp
 {
 	uint64_t end;
 
-	if (s->dark)
+	if (s->dark || s->tls)
 		return segment.len;
 	if (s->state == ST_DATA || s->state == ST_BEGIN)
 		return beyond_gap_data(segment);

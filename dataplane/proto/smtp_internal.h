@@ -28,6 +28,12 @@ enum {
 /* A lax reading: CR, LF and CRLF end lines, NUL is nothing. */
 enum { LAX_START, LAX_DOT, LAX_DOT_CR, LAX_MID };
 
+/* What the last octet of content was, as far as the name of a look-alike depends on it. */
+enum { LAX_LAST_SEEN, LAX_LAST_NUL, LAX_LAST_UNSEEN };
+
+/* How a lax line ends. */
+enum { END_LF, END_CRLF, END_CR, END_UNSEEN };
+
 /* How a command's reply finds its envelope. */
 enum {
 	RUN_ENV = 1,  /* counted in an envelope: the oldest message not answered, else the current
@@ -86,6 +92,10 @@ static inline bool mw_smtp_reported(const struct mw_smtp *s, enum mw_reason anom
 /* smtp_due.c */
 void mw_smtp_note(struct mw_smtp *s, enum mw_reason anomaly);
 void mw_smtp_lose(struct mw_smtp *s, enum mw_reason reason);
+/* The next octets of the client are those of a ClientHello. */
+void mw_smtp_tls_begin(struct mw_smtp *s, enum mw_reason reason);
+/* The hello is over, whole or not: dark. */
+void mw_smtp_tls_over(struct mw_smtp *s);
 void mw_smtp_abort(struct mw_smtp *s, struct mw_smtp_envelope *env, int code, bool message);
 /* Tells what waits to be told: false when nothing does. */
 bool mw_smtp_due(struct mw_smtp *s, struct mw_smtp_event *ev);

@@ -50,6 +50,7 @@ static void data_reply(struct mw_smtp *s, int code)
 	s->state = ST_BEGIN;
 	s->body = BODY_START;
 	s->lax = LAX_START;
+	s->lax_last = LAX_LAST_SEEN;
 }
 
 /* BDAT without LAST. Refused, it ends its message; when it was the first there was none. */

@@ -51,8 +51,38 @@ static void unasked(struct mw_smtp *s, int code, struct mw_smtp_event *ev)
 {
 	mw_smtp_event_clear(ev, MW_SMTP_REPLY);
 	ev->code = code;
-	if (code != 421 && s->client_seen && !s->one_sided)
-		mw_smtp_note(s, MW_REASON_UNEXPECTED_REPLY);
+	if (code == 421 || !s->client_seen || s->one_sided)
+		return;
+	mw_smtp_note(s, MW_REASON_UNEXPECTED_REPLY);
+	/* It has read a command where we have not, and what comes next is not what we would take it
+	 * for. */
+	if (code >= 300 && code < 400)
+		mw_smtp_lose(s, MW_REASON_DESYNC);
+}
+
+/* What a line of a refusal says; the weightiest line counts. */
+static void note_refusal(struct mw_smtp *s, int code, struct mw_span text)
+{
+	struct mw_smtp_enhanced enhanced = mw_smtp_enhanced_of(code, text);
+	enum mw_smtp_refusal refusal = mw_smtp_refusal_of(code, enhanced, text);
+
+	if (enhanced.klass != 0)
+		s->reply_enhanced = enhanced;
+	if (refusal > s->reply_refusal)
+		s->reply_refusal = (uint8_t)refusal;
+}
+
+static void reply_over(struct mw_smtp *s)
+{
+	s->reply_enhanced = (struct mw_smtp_enhanced){0};
+	s->reply_refusal = MW_SMTP_REFUSAL_NONE;
+	s->reply_lines = 0;
+}
+
+/* What this server says is not what a mail server says. */
+static void no_server(struct mw_smtp *s)
+{
+	mw_smtp_lose(s, s->greeted ? MW_REASON_DESYNC : MW_REASON_NOT_SMTP);
 }
 
 static void align(struct mw_smtp *s, int code, struct mw_smtp_event *ev)
@@ -87,16 +117,29 @@ static bool read_line(struct mw_smtp *s, struct mw_smtp_event *ev)
 	code = code_of(line);
 	if (code < 0) {
 		if (++s->bad_replies > BAD_REPLIES_MAX)
-			mw_smtp_lose(s, s->greeted ? MW_REASON_DESYNC : MW_REASON_NOT_SMTP);
+			no_server(s);
 		return false;
 	}
 	text = line.len > 4 ? mw_span_of(line.data + 4, line.len - 4) : mw_span_of(line.data, 0);
 	note_extension(s, code, text);
+	note_refusal(s, code, text);
 	s->reply_multi = line.len > 3 && line.data[3] == '-';
-	if (s->reply_multi || code < 200) /* RFC 5321 4.2.1 knows no 1yz; it settles nothing */
+	if (s->reply_multi) {
+		if (++s->reply_lines > MW_SMTP_REPLY_LINES_MAX)
+			no_server(s);
 		return false;
+	}
+	if (code < 200) { /* RFC 5321 4.2.1 knows no 1yz; it settles nothing */
+		reply_over(s);
+		if (++s->bad_replies > BAD_REPLIES_MAX)
+			no_server(s);
+		return false;
+	}
 	align(s, code, ev);
 	ev->data = text;
+	ev->enhanced = s->reply_enhanced;
+	ev->refusal = (enum mw_smtp_refusal)s->reply_refusal;
+	reply_over(s);
 	return true;
 }
 
@@ -107,7 +150,8 @@ static bool is_tls(struct mw_smtp *s)
 		return false;
 	if (s->greeted)
 		s->starttls = MW_SMTP_STARTTLS_USED;
-	mw_smtp_lose(s, s->greeted ? MW_REASON_STARTTLS : MW_REASON_IMPLICIT_TLS);
+	mw_smtp_tls_begin(s, s->greeted ? MW_REASON_STARTTLS : MW_REASON_IMPLICIT_TLS);
+	mw_smtp_tls_over(s); /* the hello before it was not seen */
 	return true;
 }
 
@@ -124,10 +168,18 @@ size_t mw_smtp_server(struct mw_smtp *s, const uint8_t *p, size_t n, struct mw_s
 			mw_smtp_event_clear(ev, MW_SMTP_MORE);
 			return n;
 		}
+		if (s->tls) { /* it answers a hello of which we have not seen the end */
+			mw_smtp_tls_over(s);
+			continue;
+		}
 		complete = take_line(s, p + done, n - done, &used);
 		done += used;
 		if (is_tls(s))
 			continue;
+		if (s->reply_len > MW_SMTP_REPLY_LINE_MAX) {
+			no_server(s);
+			continue;
+		}
 		if (!complete)
 			continue;
 		told = read_line(s, ev);

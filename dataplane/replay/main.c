@@ -29,7 +29,7 @@ struct replay {
 	const char *capture_path;
 	const char *ruleset_path;
 	const char *policy_dir;
-	bool checksums, redact;
+	bool checksums, redact, details;
 	struct mw_port_set ports;
 	struct mw_lane_config config;
 	struct mw_lane *lane;
@@ -50,6 +50,7 @@ static const char usage[] =
 	"  --ports LIST     SMTP ports, separated by commas (25,587,2525)\n"
 	"  --checksums      leave aside segments with a wrong TCP checksum\n"
 	"  --redact         replace local parts of addresses by a keyed hash\n"
+	"  --details        tell more of each session: tls_server_name\n"
 	"  --help, --version\n"
 	"\n"
 	"Exit: 0 the capture was read to its end, 1 it was not (a sentence says why), 2 usage.\n";
@@ -82,6 +83,7 @@ static int options(struct replay *r, int argc, char **argv)
 		{"ports", required_argument, NULL, 'P'},
 		{"checksums", no_argument, NULL, 'c'},
 		{"redact", no_argument, NULL, 'R'},
+		{"details", no_argument, NULL, 'd'},
 		{"help", no_argument, NULL, 'h'},
 		{"version", no_argument, NULL, 'V'},
 		{NULL, 0, NULL, 0},
@@ -105,6 +107,9 @@ static int options(struct replay *r, int argc, char **argv)
 			break;
 		case 'R':
 			r->redact = true;
+			break;
+		case 'd':
+			r->details = true;
 			break;
 		case 'h':
 			fputs(usage, stdout);
@@ -281,6 +286,7 @@ int main(int argc, char **argv)
 		return rc - 1;
 	r.output.to = stdout;
 	r.output.redact = r.redact;
+	r.output.details = r.details;
 	if (getrandom(&r.output.redact_key, sizeof(r.output.redact_key), 0) < 0)
 		return 1;
 	r.config.key =

@@ -252,6 +252,8 @@ void mw_output_session(struct mw_output *out, const struct mw_lane_session *s)
 	json_object_set_new(o, "server_bytes", json_integer((json_int_t)s->server_bytes));
 	json_object_set_new(o, "quit", json_boolean(s->quit));
 	json_object_set_new(o, "anomalies", anomalies(s->anomalies));
+	if (out->details)
+		json_object_set_new(o, "tls_server_name", text(s->tls_server_name));
 	print_timed(out, head, s->start_ns, s->end_ns, o);
 }
 

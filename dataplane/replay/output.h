@@ -13,6 +13,7 @@ struct mw_output {
 	FILE *to;
 	bool redact; /* local parts of addresses become a keyed hash */
 	uint64_t redact_key;
+	bool details; /* session lines say more than the interface promises */
 	const char *(*customer_id)(void *ctx, uint32_t index); /* NULL: nobody's */
 	void *customer_ctx;
 	uint64_t sessions, messages;

@@ -93,7 +93,7 @@ static void same_as_model(void **state)
 		rng_state = seed_now = seed;
 		memset(&m, 0, sizeof(m));
 		mw_pool_init(&pool, memory, MW_KEPT_BLOCK_BYTES, BLOCKS);
-		mw_reassembly_init(&r, &pool, BLOCKS);
+		mw_reassembly_init(&r, &pool, UINT8_MAX);
 		mw_reassembly_start(&r, base);
 		for (int i = 0; i < 60; i++) {
 			uint32_t len = seed % 3 == 0 ? 1 + rnd(3) : 1 + rnd(1600);
@@ -148,7 +148,7 @@ static void unsent_is_never_forgotten(void **state)
 		rng_state = seed * 77;
 		memset(&m, 0, sizeof(m));
 		mw_pool_init(&pool, memory, MW_KEPT_BLOCK_BYTES, BLOCKS);
-		mw_reassembly_init(&r, &pool, BLOCKS);
+		mw_reassembly_init(&r, &pool, UINT8_MAX);
 		mw_reassembly_start(&r, 0);
 		for (int i = 0; i < 80; i++) {
 			uint32_t len = 1 + rnd(900), at = rnd(8000);

@@ -37,6 +37,10 @@ static void fill(void *ctx, struct mw_metrics_values *v)
 	v->verdicts[MW_VERDICT_REJECT] = 7;
 	v->store_fill[2] = 0.25;
 	v->mails[MW_MAIL_ACCEPTED] = 3;
+	v->recipients_refused = 10;
+	v->recipients_unknown = 6;
+	v->recipients_policy = 1;
+	v->policy_refusals = 4;
 	(*(int *)ctx)++;
 }
 
@@ -90,6 +94,10 @@ static void served_over_http(void **state)
 		strstr(reply, "\nmailweir_lane_scan_seconds_total{lane=\"1\"} 1.500000000\n"));
 	assert_non_null(strstr(reply, "version=\"0.1.0 \\\"quoted\\\\\"} 1\n"));
 	assert_null(strstr(reply, "reason=\"none\""));
+	assert_non_null(strstr(reply, "\nmailweir_refused_recipients_total{said=\"unknown\"} 6\n"));
+	assert_non_null(strstr(reply, "\nmailweir_refused_recipients_total{said=\"policy\"} 1\n"));
+	assert_non_null(strstr(reply, "\nmailweir_refused_recipients_total{said=\"other\"} 3\n"));
+	assert_non_null(strstr(reply, "\nmailweir_policy_refusals_total 4\n"));
 	ask(m, GET("/"), reply, sizeof(reply));
 	assert_non_null(strstr(reply, " 404 "));
 	ask(m,

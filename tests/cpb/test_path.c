@@ -232,6 +232,38 @@ static void events_count_once(void **state)
 	end();
 }
 
+/* What servers say is counted apart and opens nothing: a listed range is no evidence. */
+static void refusals_open_nothing(void **state)
+{
+	static uint8_t octets[MW_EVENT_RECORD_MAX];
+	static struct mw_event event;
+
+	begin();
+	for (unsigned i = 0; i < 50; i++) {
+		struct mw_span record;
+
+		memset(&event, 0, sizeof(event));
+		event.kind = MW_EVENT_SESSION;
+		event.session.start_us = (w.now_s - 60) * 1000000;
+		event.session.end_us = event.session.start_us + 1000000;
+		event.session.recipients_refused = 9;
+		event.session.recipients_unknown = 5;
+		event.session.recipients_policy = 3;
+		event.session.policy_refusals = 2;
+		record = mw_span_of(octets, mw_event_encode(&event, octets, sizeof(octets)));
+		assert_true(record.len > 0);
+		assert_int_equal(mw_events_append(&w.events, &record, 1, 0), 0);
+	}
+	world_turn(&w);
+	assert_int_equal(w.core.counters.sessions, 50);
+	assert_int_equal(w.core.counters.recipients_refused, 450);
+	assert_int_equal(w.core.counters.recipients_unknown, 250);
+	assert_int_equal(w.core.counters.recipients_policy, 150);
+	assert_int_equal(w.core.counters.policy_refusals, 100);
+	assert_int_equal(world_ticket(&w, 0), 0);
+	end();
+}
+
 static void relay_down(void **state)
 {
 	struct mw_task task;
@@ -417,6 +449,7 @@ int main(void)
 		cmocka_unit_test(evidence_joins),
 		cmocka_unit_test(retries_count_once),
 		cmocka_unit_test(events_count_once),
+		cmocka_unit_test(refusals_open_nothing),
 		cmocka_unit_test(relay_down),
 		cmocka_unit_test(clock_jumps),
 		cmocka_unit_test(down_at_the_deadline),

@@ -50,6 +50,10 @@ static void on_session(void *ctx, const struct mw_lane_session *s)
 	struct rig *rig = ctx;
 
 	rig->session = *s;
+	memset(rig->server_name, 0, sizeof(rig->server_name));
+	if (s->tls_server_name.len > 0)
+		memcpy(rig->server_name, s->tls_server_name.data, s->tls_server_name.len);
+	rig->session.tls_server_name = mw_span_of(NULL, 0); /* it is gone after this call */
 	rig->sessions++;
 }
 
@@ -114,7 +118,7 @@ void rig_open(struct rig *rig, const struct rig_options *options)
 		assert_int_equal(mw_charset_table_open(&charsets), 0);
 		assert_int_equal(mw_tld_table_open(NULL, &tlds), 0);
 	}
-	mw_port_set_add(&rig->ports, 25);
+	mw_port_set_add(&rig->ports, options->port != 0 ? options->port : 25);
 	rig->config = (struct mw_lane_config){
 		.key = 0x1122334455667788ull,
 		.smtp_ports = &rig->ports,
@@ -153,6 +157,7 @@ void rig_assert_empty(const struct rig *rig)
 	assert_int_equal(rig->lane->content_pool.used, 0);
 	assert_int_equal(rig->lane->transfer_pool.used, 0);
 	assert_int_equal(rig->lane->record_pool.used, 0);
+	assert_int_equal(rig->lane->tls_pool.used, 0);
 	assert_int_equal(fake_open_scans, 0);
 	for (int i = 0; i < MW_RULES_SLOTS; i++)
 		assert_int_equal(rig->lane->rules[i].users, 0);

@@ -29,7 +29,8 @@ struct rig {
 	void *snapshot_memory;
 	struct rig_message message[RIG_MESSAGES];
 	uint32_t messages;
-	struct mw_lane_session session;
+	struct mw_lane_session session; /* the last one reported */
+	char server_name[256];		/* of its TLS */
 	uint32_t sessions;
 	uint64_t ham;
 	uint64_t generation; /* of the policy */
@@ -45,6 +46,7 @@ struct rig_options {
 	uint32_t contents, messages, kept_blocks, record_blocks; /* 0: plenty */
 	uint32_t flows, responders;
 	bool refuse_spam, refuse_smuggling; /* live; the fake rule's class is spam */
+	uint16_t port;			    /* 0: 25 */
 };
 
 void rig_open(struct rig *rig, const struct rig_options *options);

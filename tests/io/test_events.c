@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "dataplane/io/events.h"
+#include "dataplane/io/lanes.h"
 #include "dataplane/message/message.h"
 
 #define RING_BYTES (1u << 16)
@@ -169,6 +170,57 @@ static void ham_and_strangers_make_no_event(void **state)
 	assert_null(take(b));
 }
 
+/* What is known of a session without its content, and nothing that could end a text early. */
+static void a_session_keeps_its_server_name(void **state)
+{
+	struct bench *b = *state;
+	struct mw_lane_session s = {.customer_index = 7,
+		.policy_refusals = 2,
+		.recipients_refused = 5,
+		.recipients_unknown = 3,
+		.recipients_policy = 1,
+		.tls_hello = MW_TLS_WHOLE,
+		.tls_version = 0x0304,
+		.tls_server_name = mw_span_of("mx\0\xff.example", 12)};
+	const struct mw_event_session *e;
+
+	mw_io_event_session(&b->worker, &s);
+	e = &take(b)->session;
+	assert_string_equal(e->tls_server_name, "mx?\xef\xbf\xbd.example");
+	assert_int_equal(e->tls_hello, MW_EVENT_TLS_WHOLE);
+	assert_int_equal(e->tls_version, 0x0304);
+	assert_int_equal(e->recipients_refused, 5);
+	assert_int_equal(e->recipients_unknown, 3);
+	assert_int_equal(e->recipients_policy, 1);
+	assert_int_equal(e->policy_refusals, 2);
+	/* A refused greeting alone is a finding. */
+	s = (struct mw_lane_session){.customer_index = 7, .policy_refusals = 1};
+	mw_io_event_session(&b->worker, &s);
+	assert_int_equal(take(b)->session.policy_refusals, 1);
+}
+
+/* Lanes are built for the ports of the settings: 25 unless they say otherwise. */
+static void lanes_follow_the_ports_of_the_settings(void **state)
+{
+	static struct mw_io_lanes lanes;
+	struct mw_io_options options = {0};
+	struct mw_policy_settings settings;
+
+	mw_policy_settings_default(&settings);
+	mw_io_lanes_configure(&lanes, &options, &settings, 10, 1);
+	for (uint32_t port = 0; port <= UINT16_MAX; port++)
+		assert_int_equal(
+			mw_port_set_has(lanes.config.smtp_ports, (uint16_t)port), port == 25);
+	settings.smtp_port_count = 3;
+	settings.smtp_ports[0] = 587;
+	settings.smtp_ports[1] = 465;
+	settings.smtp_ports[2] = 65535;
+	mw_io_lanes_configure(&lanes, &options, &settings, 10, 1);
+	for (uint32_t port = 0; port <= UINT16_MAX; port++)
+		assert_int_equal(mw_port_set_has(lanes.config.smtp_ports, (uint16_t)port),
+			port == 587 || port == 465 || port == 65535);
+}
+
 static void the_dearest_rules_are_kept(void **state)
 {
 	struct mw_match match[100];
@@ -216,6 +268,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(no_local_part_of_a_recipient_leaves, make, unmake),
 		cmocka_unit_test(headers_are_kept_where_the_class_allows),
 		cmocka_unit_test_setup_teardown(ham_and_strangers_make_no_event, make, unmake),
+		cmocka_unit_test(lanes_follow_the_ports_of_the_settings),
+		cmocka_unit_test_setup_teardown(a_session_keeps_its_server_name, make, unmake),
 		cmocka_unit_test(the_dearest_rules_are_kept),
 		cmocka_unit_test_setup_teardown(a_full_ring_loses_events_by_count, make, unmake),
 	};

@@ -8,6 +8,7 @@ import argparse
 import json
 import os
 import re
+import ssl
 import struct
 import sys
 import tempfile
@@ -254,6 +255,46 @@ def options(bench):
 	expect("--redact with a key of its own each run", m["mail_from"] != second.messages[0]["mail_from"])
 
 
+def client_hello(name):
+	"""What OpenSSL sends first."""
+	out = ssl.MemoryBIO()
+	context = ssl.create_default_context()
+	tls = context.wrap_bio(ssl.MemoryBIO(), out, server_hostname=name)
+	try:
+		tls.do_handshake()
+	except ssl.SSLWantReadError:
+		pass
+	return out.read()
+
+
+SESSION_KEYS = ["type", "session", "client_ip", "client_port", "server_ip", "server_port", "customer", "start", "end",
+	"messages", "starttls", "mode", "reason", "client_bytes", "server_bytes", "quit", "anomalies"]
+
+
+def details(bench):
+	"""The name in a ClientHello is told when it is asked for, however the hello is cut; else lines are as promised."""
+	name = "mx1.mail.example.net"
+	hello = client_hello(name)
+	for kind in ("starttls", "implicit"):
+		for size in (1, 7, 100, 1400):
+			talk = Talk().shake()
+			if kind == "starttls":
+				talk.greet((b"STARTTLS",)).client(b"STARTTLS\r\n").server(b"220 go\r\n")
+			talk.client(hello, size).server(b"\x16\x03\x03\x00\x05hello").client(b"\x17\x03\x03\x00\x01x")
+			capture = wire.bytes_of(talk.packets)
+			told = bench.run(capture, "--details").sessions
+			expect(f"--details, {kind}, segments of {size}", len(told) == 1 and told[0]["tls_server_name"] == name and
+				told[0]["mode"] == "metadata" and list(told[0]) == SESSION_KEYS + ["tls_server_name"], str(told))
+			told = bench.run(capture).sessions
+			expect(f"without --details, {kind}", len(told) == 1 and list(told[0]) == SESSION_KEYS, str(told))
+	lost = Talk().shake().greet((b"STARTTLS",)).client(b"STARTTLS\r\n").server(b"220 go\r\n").client(hello, 60)
+	del lost.packets[1 - -(-len(hello) // 60)] # the second of the hello: the name lies behind it
+	told = bench.run(wire.bytes_of(lost.packets), "--details").sessions
+	expect("a hello with a hole", told[0]["tls_server_name"] is None and told[0]["reason"] == "starttls", str(told))
+	plain = bench.run(wire.bytes_of(session(INNOCENT).packets), "--details").sessions
+	expect("--details of a session in clear", plain[0]["tls_server_name"] is None, str(plain))
+
+
 def usage(bench):
 	path = bench.file(wire.bytes_of(session(INNOCENT).packets))
 	wrong = [[], [path, path], ["--nonsense", path], ["--ports", "0", path], ["--ports", "x", path],
@@ -290,7 +331,7 @@ def main():
 	args = parser.parse_args()
 	with tempfile.TemporaryDirectory() as folder:
 		bench = Bench(args.program, folder)
-		for check in (clothes, foreign, cut, snapped, overlapping_fragments, resets, options, usage, hostile_text):
+		for check in (clothes, foreign, cut, snapped, overlapping_fragments, resets, options, details, usage, hostile_text):
 			before = len(FAILURES)
 			check(bench)
 			print(f"{'ok' if len(FAILURES) == before else 'FAILED'}: {check.__name__}")

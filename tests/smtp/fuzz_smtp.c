@@ -70,11 +70,12 @@ static const char *const client_words[] = {"EHLO x\r\n", "HELO\r\n", "MAIL FROM:
 	"BDAT 3 LAST\r\nabc", "BDAT 0 LAST\r\n", "BDAT 5\r\nab", "BDAT x\r\n", "RSET\r\n",
 	"NOOP\r\n", "STARTTLS\r\n", "AUTH LOGIN\r\n", "c2VjcmV0\r\n", "*\r\n", "QUIT\r\n", ".\r\n",
 	"\r\n.\r\n", "\n.\n", "\r.\r", "..\r\n", "text\r\n", "\r", "\n", ".", "XEXCH50 1\r\n",
-	"TURN\r\n", "\x16\x03\x01"};
+	"TURN\r\n", "\x16\x03\x01", "\x16\x03\x01\x01", "\r\n.\n", "\n.\r",
+	"AUTH PLAIN c2VjcmV0\r\n"};
 static const char *const server_words[] = {"220 hi\r\n", "220-hi\r\n", "250 ok\r\n", "250 ok\r\n",
 	"250 ok\r\n250 ok\r\n", "250-STARTTLS\r\n250 ok\r\n", "354 go\r\n", "334 \r\n",
-	"235 ok\r\n", "450 no\r\n", "550 no\r\n", "503 no\r\n", "421 bye\r\n", "221 bye\r\n",
-	"noise\r\n", "2", "\x16\x03\x03"};
+	"235 ok\r\n", "450 no\r\n", "550 no\r\n", "550-5.1.1 who\r\n", "550 5.7.1 listed\r\n",
+	"503 no\r\n", "421 bye\r\n", "221 bye\r\n", "noise\r\n", "2", "\x16\x03\x03"};
 
 static size_t add(uint8_t *out, size_t n, uint8_t side, const char *word)
 {

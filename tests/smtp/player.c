@@ -152,6 +152,13 @@ static void told(struct player *p, const struct mw_smtp_event *ev)
 	say(t, "\n");
 }
 
+static void put_refusal(struct text *t, enum mw_smtp_refusal refusal)
+{
+	static const char *const names[] = {"", "", " unknown", " policy"};
+
+	say(t, "%s", names[refusal]);
+}
+
 static void reply(struct player *p, const struct mw_smtp_event *ev)
 {
 	struct text *t = &p->out;
@@ -164,7 +171,11 @@ static void reply(struct player *p, const struct mw_smtp_event *ev)
 	}
 	say(t, "%s%s '", ev->unblocked ? " unblocked" : "", ev->dropped ? " dropped" : "");
 	put_escaped(t, ev->data);
-	say(t, "'\n");
+	say(t, "'");
+	if (ev->enhanced.klass != 0)
+		say(t, " %u.%u.%u", ev->enhanced.klass, ev->enhanced.subject, ev->enhanced.detail);
+	put_refusal(t, ev->refusal);
+	say(t, "\n");
 }
 
 static void keep_secret(const struct player *p, const struct mw_smtp_event *ev)
@@ -223,8 +234,8 @@ static void event(struct player *p, const struct mw_smtp_event *ev)
 		message_over(p, ev->envelope, false, ev->message);
 		break;
 	case MW_SMTP_LOOKALIKE:
-		say(t, "lookalike H=%llu%s\n", (unsigned long long)p->position - 1,
-			ev->hold ? " hold" : "");
+		say(t, "lookalike H=%llu%s %s\n", (unsigned long long)p->position - 1,
+			ev->hold ? " hold" : "", reason_names[ev->reason]);
 		break;
 	case MW_SMTP_GREETING:
 	case MW_SMTP_REPLY:
@@ -237,12 +248,21 @@ static void event(struct player *p, const struct mw_smtp_event *ev)
 	case MW_SMTP_FINAL_REPLY:
 		seen = ev->envelope->user;
 		seen->answered = true;
-		say(t, "final %d%s\n", ev->code, ev->unblocked ? " unblocked" : "");
+		say(t, "final %d%s", ev->code, ev->unblocked ? " unblocked" : "");
+		put_refusal(t, ev->refusal);
+		say(t, "\n");
 		if (seen->ended)
 			message_over(p, ev->envelope, seen->complete, ev->message);
 		break;
 	case MW_SMTP_TLS:
 		say(t, "tls %s\n", reason_names[ev->reason]);
+		break;
+	case MW_SMTP_TLS_HELLO:
+		say(t, "hello %s %04x '",
+			mw_tls_outcome_name((enum mw_tls_outcome)ev->hello->outcome),
+			ev->hello->version);
+		put_escaped(t, mw_tls_hello_name(ev->hello));
+		say(t, "'\n");
 		break;
 	case MW_SMTP_ANOMALY:
 		say(t, "anomaly %s\n", reason_names[ev->reason]);

@@ -3,9 +3,24 @@
  */
 #include "player.h"
 
-#define AB   C("MAIL FROM:<a@b>\r\nRCPT TO:<c@d>\r\n"), S("250 ok\r\n250 ok\r\n")
-#define BYE  C("QUIT\r\n"), S("221 bye\r\n")
-#define LINE "message helo=me from=a@b to=c@d:250 "
+#define AB	    C("MAIL FROM:<a@b>\r\nRCPT TO:<c@d>\r\n"), S("250 ok\r\n250 ok\r\n")
+#define BYE	    C("QUIT\r\n"), S("221 bye\r\n")
+#define LINE_OF(to) "message helo=me from=a@b to=" to " "
+#define LINE	    "message helo=me from=a@b to=c@d:250 "
+
+/* A ClientHello in two records: mx.example.net, TLS 1.3 and 1.2. */
+#define HELLO_1 "\026\003\001\0002\001\000\000K\003\003RRRRRRRRRRRRRRRRRRRRRRRRRRRRR"
+#define HELLO_2                                                                        \
+	"RRR\000\000\002\023\001\001\000\000 \000\000\000\026\003\001\000\035\023\000" \
+	"\021\000\000\016mx.example.net\000+\000\005\004\003\004\003\003"
+#define TO_TLS                                                                               \
+	S("220 s\r\n"), C("EHLO me\r\n"), S("250-s\r\n250 STARTTLS\r\n"), C("STARTTLS\r\n"), \
+		S("220 go\r\n")
+
+/* Longer than what is kept of a reply, or of a command. */
+#define X50  "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"
+#define X200 X50 X50 X50 X50
+#define X800 X200 X200 X200 X200
 
 const struct session sessions[] = {
 	{"plain", LINE "size=12 complete reply=250\n",
@@ -210,7 +225,8 @@ const struct session sessions[] = {
 		{GREET, AB, C("DATA\r\n"), S("354 go\r\n"), C("x\r\n\n.\r\nQUIT"), S("250 q\r\n"),
 			C("MAIL FROM:<x@y>\r\n")}},
 	{"dot, CR and no LF", LINE "size=7 complete reply=250\n",
-		{"content x\\r\\n\\r\nanomaly bare_cr\nlookalike H=51\ncontent y\\r\\n\n"},
+		{"content x\\r\\n\\r\nanomaly bare_cr\nlookalike H=51 smuggling_crlf_cr\ncontent "
+		 "y\\r\\n\n"},
 		{GREET, AB, C("DATA\r\n"), S("354 go\r\n"), C("x\r\n.\ry\r\n.\r\n"),
 			S("250 q\r\n")}},
 	{"DATA never answered", LINE "size=0 incomplete reply=-1\n", {"begin data\nabort -1"},
@@ -262,6 +278,233 @@ const struct session sessions[] = {
 		   "bye\r\n")}},
 	{"server only, into TLS", "", {"starttls used", "tls starttls"},
 		{S("220 s\r\n250-s\r\n250 STARTTLS\r\n220 go\r\n\026\003\003\000\005")}},
+	/* TLS: the hello is the last that is read. */
+	{"STARTTLS, the hello read", "",
+		{"tls starttls\n", "hello whole 0304 'mx.example.net'\nstarttls used", "!anomaly",
+			"!lost"},
+		{TO_TLS, C(HELLO_1), C(HELLO_2 "\024\003\003\000\001\001"),
+			S("\026\003\003\000\001x\r\n")}},
+	{"STARTTLS, the hello in the same packet", "",
+		{"hello whole 0304 'mx.example.net'", "reply 220 to STARTTLS unblocked"},
+		{S("220 s\r\n"), C("EHLO me\r\n"), S("250-s\r\n250 STARTTLS\r\n"),
+			C("STARTTLS\r\n" HELLO_1 HELLO_2), S("220 go\r\n")}},
+	{"a hello that ends with the session", "",
+		{"tls starttls\nhello cut 0303 ''\nstarttls used"}, {TO_TLS, C(HELLO_1)}},
+	{"a server that does not wait for the hello", "", {"hello cut 0303 ''", "!anomaly"},
+		{TO_TLS, C(HELLO_1), S("\025\003\003\000\002\002F"), C(HELLO_2)}},
+	{"a gap in the hello", "", {"hello cut 0303 ''", "!mx."},
+		{TO_TLS, C(HELLO_1), {'c', NULL, 4}, C(HELLO_2)}},
+	{"TLS that does not begin with a hello", "", {"tls starttls\nhello bad 0000 ''"},
+		{TO_TLS, C("\026\003\003\000\004\013\000\000\000MAIL FROM:<a@b>\r\n"),
+			C("RCPT TO:<c@d>\r\n")}},
+	{"implicit TLS, the hello read", "",
+		{"tls tls\nhello whole 0304 'mx.example.net'", "starttls no", "!anomaly"},
+		{C(HELLO_1), C(HELLO_2), S("\026\003\003\000\001x")}},
+	{"client only, the hello read", "", {"hello whole 0304 'mx.example.net'", "starttls used"},
+		{{'o', NULL, 0}, C("EHLO me\r\nSTARTTLS\r\n" HELLO_1), C(HELLO_2)}},
+	{"STARTTLS in the middle of a transaction", "", {"tls starttls\nhello whole", "!begin"},
+		{S("220 s\r\n"), C("EHLO me\r\n"), S("250 STARTTLS\r\n"), AB, C("STARTTLS\r\n"),
+			S("220 go\r\n"), C(HELLO_1), C(HELLO_2)}},
+
+	/* What replies say. */
+	{"recipients refused in three ways",
+		LINE_OF("x@y:550,v@w:554,t@u:552,c@d:250") "size=3 complete reply=250\n",
+		{"to RCPT x@y '5.1.1 who' 5.1.1 unknown\n",
+			"to RCPT v@w '5.7.1 listed' 5.7.1 policy\n",
+			"to RCPT t@u '5.2.2 full' 5.2.2\n", "to RCPT c@d '2.1.5 ok' 2.1.5\n",
+			"to MAIL '2.1.0 ok' 2.1.0\n"},
+		{GREET,
+			C("MAIL FROM:<a@b>\r\nRCPT TO:<x@y>\r\nRCPT TO:<v@w>\r\nRCPT "
+			  "TO:<t@u>\r\nRCPT TO:<c@d>\r\nDATA\r\n"),
+			S("250 2.1.0 ok\r\n550 5.1.1 who\r\n554 5.7.1 listed\r\n552-5.2.2 "
+			  "quota\r\n552 5.2.2 full\r\n250 2.1.5 ok\r\n354 go\r\n"),
+			C("x\r\n.\r\n"), S("250 q\r\n")}},
+	{"the heaviest of several lines counts", "",
+		{"to RCPT x@y 'bye' 5.1.1 unknown\n", "to RCPT v@w '5.1.1 bye' 5.1.1 policy\n",
+			"to RCPT t@u 'who'\n"},
+		{GREET, C("MAIL FROM:<a@b>\r\nRCPT TO:<x@y>\r\nRCPT TO:<v@w>\r\nRCPT TO:<t@u>\r\n"),
+			S("250 ok\r\n550-5.1.1 who\r\n550 bye\r\n550-see "
+			  "spamhaus.example\r\n550-blocked by Spamhaus\r\n550 5.1.1 bye\r\n550 "
+			  "who\r\n"),
+			BYE}},
+	{"a greeting that refuses, a content that is refused",
+		"message helo=me from=a@b to=c@d:250 size=3 complete reply=554\n",
+		{"final 554 policy\n", "reply 554 to greeting '5.7.1 no' 5.7.1 policy"},
+		{S("554 5.7.1 no\r\n"), C("EHLO me\r\n"), S("250 s\r\n"), AB, C("DATA\r\n"),
+			S("354 go\r\n"), C("x\r\n.\r\n"), S("554 5.7.1 spam\r\n")}},
+	{"replies longer than what is kept", LINE "size=3 complete reply=250\n",
+		{"!unexpected", "!lost"},
+		{GREET, AB, C("NOOP\r\n"), S("250-" X800 "\r\n250 2.0.0 " X800 "\r\n"),
+			C("DATA\r\n"), S("354 " X800 X800 "\r\n"), C("x\r\n.\r\n"),
+			S("250 q\r\n")}},
+	{"an intermediate reply nobody asked for", "", {"anomaly unexpected_reply", "lost desync"},
+		{GREET, C("NOOP\r\n"), S("500 what\r\n354 go\r\n"), C("MAIL FROM:<a@b>\r\n")}},
+	{"an intermediate reply to RCPT", "", {"lost desync"},
+		{GREET, C("MAIL FROM:<a@b>\r\nRCPT TO:<c@d>\r\n"), S("250 ok\r\n354 go\r\n")}},
+	{"a success to DATA", "", {"lost desync"}, {GREET, AB, C("DATA\r\n"), S("250 ok\r\n")}},
+	{"replies without text, with one LF, with a tab", LINE "size=3 complete reply=250\n",
+		{"!lost", "!unexpected"},
+		{S("220\n"), C("EHLO me\r\n"), S("250-\n250\tok\r\n"),
+			C("MAIL FROM:<a@b>\r\nRCPT TO:<c@d>\r\nDATA\r\n"), S("250\n250\n354\n"),
+			C("x\r\n.\r\n"), S("250\n")}},
+
+	/* Commands. */
+	{"everything in lower case, with blanks",
+		LINE "size=3 complete reply=250\n" LINE "size=2 complete reply=250 bdat\n",
+		{"quit\n", "!anomaly"},
+		{S("220 s\r\n"), C("ehlo me \t\r\n"), S("250 s\r\n"),
+			C("mail from:<a@b>\t\r\nrcpt to: <c@d> \r\ndata \t \r\n"),
+			S("250 1\r\n250 2\r\n354 3\r\n"), C("x\r\n.\r\n"), S("250 q\r\n"),
+			C("mail from : < a@b >\r\nrcpt to:c@d\r\n bdat 2  last \r\nyyquit\r\n"),
+			S("250 1\r\n250 2\r\n250 3\r\n221 4\r\n")}},
+	{"addresses",
+		"message helo=me from=\\xc3\\xbc@\\xc3\\xb6.example to=\"a "
+		"b\"@c:250,\"a>b\\x5c\"c\"@d:250,e@[192.0.2.1]:250,Postmaster:250,f@g:250,h:250 "
+		"size=3 complete reply=250\n",
+		{"!anomaly", "!lost"},
+		{GREET,
+			C("MAIL FROM:<\303\274@\303\266.example> SMTPUTF8 BODY=8BITMIME SIZE=100 "
+			  "RET=HDRS ENVID=QQ314159 AUTH=<>\r\n"
+			  "RCPT TO:<\"a b\"@c>\r\nRCPT TO:<\"a>b\\\"c\"@d> ORCPT=rfc822;x\r\nRCPT "
+			  "TO:<e@[192.0.2.1]>\r\nRCPT TO:<Postmaster>\r\nRCPT "
+			  "TO:<@x.example,@y.example:f@g>\r\nRCPT TO:<h>\r\n"),
+			S("250 1\r\n250 2\r\n250 3\r\n250 4\r\n250 5\r\n250 6\r\n250 7\r\n"),
+			C("DATA\r\n"), S("354 go\r\n"), C("x\r\n.\r\n"), S("250 q\r\n")}},
+	{"VRFY, EXPN, HELP, NOOP with arguments", LINE "size=3 complete reply=250\n",
+		{"!anomaly", "!lost"},
+		{GREET, AB,
+			C("VRFY <a@b> DATA\r\nEXPN list\r\nHELP MAIL FROM\r\nNOOP "
+			  "DATA\r\nHELP\r\n"),
+			S("252 1\r\n550 2\r\n214-a\r\n214-b\r\n214 c\r\n250 4\r\n502 5\r\n"),
+			C("DATA\r\n"), S("354 go\r\n"), C("x\r\n.\r\n"), S("250 q\r\n")}},
+	{"pipelining behind EHLO", LINE "size=3 complete reply=250\n", {"!anomaly", "!lost"},
+		{S("220 s\r\n"), C("EHLO me\r\nMAIL FROM:<a@b>\r\nRCPT TO:<c@d>\r\nDATA\r\n"),
+			S("250-s\r\n250 x\r\n250 1\r\n250 2\r\n354 3\r\n"), C("x\r\n.\r\n"),
+			S("250 q\r\n")}},
+	{"RSET and two MAILs in one go",
+		"message helo=me from=e@f to=g@h:250 size=3 complete reply=250\n",
+		{"!anomaly", "!lost"},
+		{GREET,
+			C("MAIL FROM:<a@b>\r\nRCPT TO:<c@d>\r\nRSET\r\nRSET\r\nMAIL "
+			  "FROM:<e@f>\r\nMAIL FROM:<i@j>\r\nRCPT TO:<g@h>\r\nDATA\r\n"),
+			S("250 1\r\n250 2\r\n250 3\r\n250 4\r\n250 5\r\n503 6\r\n250 7\r\n354 "
+			  "8\r\n"),
+			C("x\r\n.\r\n"), S("250 q\r\n")}},
+	{"HELO drops the transaction, too",
+		"message helo=you from=? to= size=3 complete reply=250\n",
+		{"reply 250 to HELO dropped"},
+		{GREET, AB, C("HELO you\r\n"), S("250 ok\r\n"), C("DATA\r\n"), S("354 go\r\n"),
+			C("1\r\n.\r\n"), S("250 q\r\n")}},
+	{"all command lines end with LF alone", LINE "size=4 complete reply=250\n",
+		{"anomaly bare_lf", "quit", "!lost", "!smuggling"},
+		{S("220 s\n"), C("EHLO me\nMAIL FROM:<a@b>\nRCPT TO:<c@d>\nDATA\n"),
+			S("250 s\n250 1\n250 2\n354 3\n"), C("xy\r\n.\r\nQUIT\n"),
+			S("250 q\n221 b\n")}},
+	{"BDAT ended with LF alone waits for the reply", "",
+		{"anomaly bad_bdat", "reply 501 to BDAT bad", "quit"},
+		{GREET, AB, C("BDAT 5 LAST\nQUIT\r\n"), S("501 no\r\n221 b\r\n")}},
+	{"a second command inside a long line", LINE "size=3 complete reply=250\n",
+		{"anomaly long_line", "!evil@x", "!lost"},
+		{GREET, C("NOOP " X800 "MAIL FROM:<evil@x>\r\n"), S("500 long\r\n"), AB,
+			C("DATA\r\n"), S("354 go\r\n"), C("x\r\n.\r\n"), S("250 q\r\n")}},
+	{"a long line that the server reads as two commands", "",
+		{"anomaly long_line", "anomaly unexpected_reply", "lost desync"},
+		{GREET, AB, C("NOOP " X800 X800 "DATA\r\n"), S("500 long\r\n354 go\r\n"),
+			C("hidden\r\n.\r\n")}},
+	{"a long line with LF in it is two",
+		"message helo=me from=e@f to=c@d:250 size=3 complete reply=250\n",
+		{"anomaly bare_lf", "anomaly long_line", "mail e@f"},
+		{GREET, C("NOOP " X800 "\nMAIL FROM:<e@f>\r\nRCPT TO:<c@d>\r\nDATA\r\n"),
+			S("500 1\r\n250 2\r\n250 3\r\n354 4\r\n"), C("x\r\n.\r\n"),
+			S("250 q\r\n")}},
+
+	/* BDAT. */
+	{"BDAT of more than 63 and 64 bits", "", {"anomaly bad_bdat", "quit", "!begin"},
+		{GREET, AB,
+			C("BDAT 9223372036854775808\r\nBDAT 18446744073709551621 LAST\r\nBDAT "
+			  "4294967296 LAST\r\nBDAT 2147483648\r\n"
+			  "BDAT 00000000000000000000000000000000000000099999999999 LAST\r\nBDAT "
+			  "340282366920938463463374607431768211461\r\nQUIT\r\n"),
+			S("501 1\r\n501 2\r\n501 3\r\n501 4\r\n501 5\r\n501 6\r\n221 7\r\n")}},
+	{"BDAT with a tail", "", {"anomaly bad_bdat", "quit", "!begin"},
+		{GREET, AB,
+			C("BDAT 5 LAST X\r\nBDAT 5 LASTING\r\nBDAT 5 5\r\nBDAT +5\r\nBDAT "
+			  "5.0\r\nBDAT LAST\r\nBDAT 5,LAST\r\nBDAT\t\r\nQUIT\r\n"),
+			S("501 1\r\n501 2\r\n501 3\r\n501 4\r\n501 5\r\n501 6\r\n501 7\r\n501 "
+			  "8\r\n221 9\r\n")}},
+	{"BDAT of odd but clear sizes", LINE "size=7 complete reply=250 bdat\n", {"!anomaly"},
+		{GREET, AB, C("BDAT 0000000000000000000000000000000000000000000000000002\r\nab"),
+			S("250 1\r\n"), C("BDAT\t5\tLAST \r\ncdefg"), S("250 q\r\n")}},
+	{"BDAT 0, 0, 0 LAST", LINE "size=0 complete reply=250 bdat\n",
+		{"!content", "chunk 250\nchunk 250\n"},
+		{GREET, AB, C("BDAT 0\r\nBDAT 0\r\nBDAT 0 LAST\r\n"),
+			S("250 1\r\n250 2\r\n250 3\r\n"), BYE}},
+	{"BDAT refused in the middle, the commands behind it read as such",
+		LINE "size=3 incomplete reply=452 bdat\n" LINE "size=1 complete reply=250 bdat\n",
+		{"chunk 452\n", "reply 503 to BDAT LAST", "!unexpected"},
+		{GREET, AB,
+			C("BDAT 1\r\naBDAT 1\r\nbBDAT 1 LAST\r\ncRSET\r\nMAIL FROM:<a@b>\r\nRCPT "
+			  "TO:<c@d>\r\nBDAT 1 LAST\r\nd"),
+			S("250 1\r\n452 2\r\n503 3\r\n250 4\r\n250 5\r\n250 6\r\n250 7\r\n"), BYE}},
+	{"BINARYMIME: NUL, bare CR and LF, dots are content",
+		LINE "size=14 complete reply=250 bdat\n",
+		{"content a\\x00\\r.\\r\\n\\n.\\n\\r\\n.\\r\\n\n", "!anomaly", "!lookalike"},
+		{GREET, C("MAIL FROM:<a@b> BODY=BINARYMIME\r\nRCPT TO:<c@d>\r\n"),
+			S("250 ok\r\n250 ok\r\n"), C("BDAT 14 LAST\r\na\0\r.\r\n\n.\n\r\n.\r\n"),
+			S("250 q\r\n"), BYE}},
+
+	/* AUTH: c2Vj is in nothing that is told or kept. */
+	{"AUTH LOGIN with the name at once", "",
+		{"auth\n", "reply 235 to AUTH unblocked", "!c2Vj", "!anomaly"},
+		{GREET, C("AUTH LOGIN c2VjdXNlcg==\r\n"), S("334 UGFzc3dvcmQ6\r\n"),
+			C("c2VjcmV0\r\n"), S("235 2.7.0 ok\r\n"), BYE}},
+	{"AUTH in many steps, cancelled, once more", "",
+		{"reply 501 to AUTH unblocked", "reply 235 to AUTH unblocked", "!c2Vj", "!anomaly"},
+		{GREET, C("AUTH SCRAM-SHA-256 biwsbj1c2Vj\r\n"), S("334 cj1y\r\n"),
+			C("c2Vjc2Vj\r\n"), S("334 dj02\r\n"), C("*\r\n"), S("501 cancelled\r\n"),
+			C("AUTH XOAUTH2 =\r\n"), S("334\r\n"), C("c2Vj\r\n"), S("334 e30=\r\n"),
+			C("\r\n"), S("535 5.7.8 no\r\n"), C("AUTH EXTERNAL c2Vj\r\n"),
+			S("235 ok\r\n"), BYE}},
+	{"AUTH, everything in one go",
+		"message helo=me from=a@b to=c@d:250 size=0 incomplete reply=-1\n",
+		{"reply 235 to AUTH unblocked", "!c2Vj"},
+		{GREET,
+			C("AUTH LOGIN\r\nc2VjdXNlcg==\r\nc2VjcmV0\r\nMAIL FROM:<a@b>\r\nRCPT "
+			  "TO:<c@d>\r\nDATA\r\n"),
+			S("334 VQ==\r\n334 UA==\r\n235 ok\r\n250 1\r\n250 2\r\n354 3\r\n")}},
+	{"AUTH, in one go and refused: the rest is no command", "",
+		{"reply 504 to AUTH unblocked", "anomaly bad_command", "!c2Vj", "quit"},
+		{GREET, C("AUTH X\r\nc2VjdXNlcg==\r\nc2VjcmV0\r\nQUIT\r\n"),
+			S("504 no\r\n500 1\r\n500 2\r\n221 b\r\n")}},
+	{"AUTH with odd line ends", "", {"reply 235 to AUTH unblocked", "!c2Vj", "!lost"},
+		{GREET, C("AUTH PLAIN\n"), S("334 \n"), C("c2Vj\rc2Vj\0c2Vj\n"), S("235 ok\n"),
+			C("auth\tplain\tc2Vj\n"), S("503 again\n"), BYE}},
+	{"AUTH and no more", "", {"auth\n", "!c2Vj"},
+		{GREET, C("AUTH PLAIN c2VjcmV0c2VjcmV0\r\n")}},
+	{"AUTH without an end", "", {"!c2Vj", "!auth\n"},
+		{GREET, C("AUTH PLAIN c2VjcmV0c2VjcmV0")}},
+	{"AUTH over-long", "", {"auth\n", "!c2Vj", "!long_line", "reply 500 to AUTH"},
+		{GREET, C("AUTH PLAIN " X800 X800 "c2Vj" X800 "\r\n"), S("500 long\r\n"), BYE}},
+	{"AUTH early, and a credential refused by 5yz text", "", {"anomaly early_talker", "!c2Vj"},
+		{C("EHLO me\r\nAUTH PLAIN c2Vj\r\n"), S("220 s\r\n250 s\r\n535 5.7.8 bad\r\n"),
+			BYE}},
+	{"client only, AUTH that never ends", "", {"!c2Vj", "auth\n"},
+		{{'o', NULL, 0}, C("EHLO me\r\nAUTH LOGIN\r\nc2VjcmV0\r\n"
+				   "c2VjcmV0\r\n")}},
+
+	/* Look-alikes, each by its name. */
+	{"look-alikes of all kinds in one message", LINE "size=49 complete reply=250\n",
+		{"smuggling_lf_lf", "smuggling_lf_crlf", "smuggling_lf_cr", "smuggling_cr_lf",
+			"smuggling_cr_crlf", "smuggling_cr_cr", "smuggling_crlf_lf",
+			"smuggling_crlf_cr"},
+		{GREET, AB, C("DATA\r\n"), S("354 go\r\n"),
+			C("a\n.\nb\n.\r\nc\n.\rd\r.\ne\r.\r\nf\r.\rg\r\n.\nh\r\n.\ri\r\n\0."
+			  "\r\nj\r\n.\r\0\n\r\n.\r\n"),
+			S("250 q\r\n"), BYE}},
+	{"a dot behind a gap: which look-alike is not known", LINE "size=3 incomplete reply=250\n",
+		{"lookalike H=61 hold smuggling\n"},
+		{GREET, AB, C("DATA\r\n"), S("354 go\r\n"), C("x\r\n"), {'c', NULL, 9},
+			C(".\r\nmore\r\n.\r\n"), S("250 q\r\n"), BYE}},
 };
 
 const size_t sessions_count = sizeof(sessions) / sizeof(sessions[0]);

@@ -14,14 +14,27 @@
 
 #define TEXT_MAX 400
 
+static const char *const reason_names[] = {
+#define MW_REASON(ENUM, name, group, sentence) name,
+#include "common/contract/reason.def"
+#undef MW_REASON
+};
+
 struct reading {
 	uint8_t content[TEXT_MAX];
 	size_t content_len;
 	size_t end; /* octets up to and with the one that ends the message; 0: it does not end */
 	size_t holds[TEXT_MAX];
+	enum mw_reason hold_names[TEXT_MAX];
 	size_t holds_count;
+	uint64_t names; /* of all look-alikes, bits as in a session's anomalies */
 	bool lookalike;
 };
+
+static uint64_t bit(enum mw_reason name)
+{
+	return 1ull << (name - MW_REASON_ASYMMETRIC);
+}
 
 /* RFC 5321 4.5.2, word by word. */
 static void read_strictly(const uint8_t *p, size_t n, struct reading *r)
@@ -40,6 +53,40 @@ static void read_strictly(const uint8_t *p, size_t n, struct reading *r)
 		r->content[r->content_len++] = p[i];
 		line_start = p[i] == '\n' && i > 0 && p[i - 1] == '\r';
 	}
+}
+
+/* The name of a dot at `dot` of `n` octets whose line ends at `end`, its last octet. A NUL that
+ * touches the dot, or stands before `end`, is what makes it odd; else the ends in front and behind.
+ */
+static enum mw_reason name_of(const uint8_t *p, size_t n, size_t dot, size_t end)
+{
+	static const enum mw_reason names[3][3] = {
+		{MW_REASON_SMUGGLING_CR_CR, MW_REASON_SMUGGLING_CR_LF, MW_REASON_SMUGGLING_CR_CRLF},
+		{MW_REASON_SMUGGLING_LF_CR, MW_REASON_SMUGGLING_LF_LF, MW_REASON_SMUGGLING_LF_CRLF},
+		{MW_REASON_SMUGGLING_CRLF_CR, MW_REASON_SMUGGLING_CRLF_LF, MW_REASON_SMUGGLING_NUL},
+	};
+	size_t front, behind;
+
+	if (dot > 0 && p[dot - 1] == 0)
+		return MW_REASON_SMUGGLING_NUL;
+	for (size_t i = dot + 1; i < end; i++)
+		if (p[i] == 0)
+			return MW_REASON_SMUGGLING_NUL;
+	/* A CR that ends the line is decided by the octets behind it: NULs there count. */
+	if (p[end] == '\r' && end + 1 < n && p[end + 1] == 0)
+		return MW_REASON_SMUGGLING_NUL;
+	if (dot == 0 || (dot > 1 && p[dot - 2] == '\r' && p[dot - 1] == '\n'))
+		front = 2;
+	else
+		front = p[dot - 1] == '\n';
+	behind = p[end] == '\r' ? 0 : p[end - 1] == '\r' ? 2 : 1;
+	return names[front][behind];
+}
+
+static void note(struct reading *r, enum mw_reason name)
+{
+	r->lookalike = true;
+	r->names |= bit(name);
 }
 
 /* CR, LF, CRLF end lines, NUL is nothing: each line that is one dot, but for the true end. */
@@ -66,10 +113,11 @@ static void read_laxly(const uint8_t *p, size_t n, struct reading *r)
 
 			if (r->end != 0 && lf == r->end - 1)
 				continue;
-			r->lookalike = true;
+			r->hold_names[r->holds_count] = name_of(p, n, at[i], lf);
+			note(r, r->hold_names[r->holds_count]);
 			r->holds[r->holds_count++] = lf;
 		} else if (seen[i + 1] == '\r' && i + 2 < m) {
-			r->lookalike = true;
+			note(r, name_of(p, n, at[i], at[i + 1]));
 		}
 	}
 }
@@ -123,9 +171,11 @@ static void read_with_parser(const uint8_t *p, size_t n, size_t piece, struct re
 				r->content_len += ev.data.len;
 			}
 			if (ev.kind == MW_SMTP_LOOKALIKE) {
-				r->lookalike = true;
-				if (ev.hold)
+				note(r, ev.reason);
+				if (ev.hold) {
+					r->hold_names[r->holds_count] = ev.reason;
 					r->holds[r->holds_count++] = done - 1;
+				}
 			}
 			if (ev.kind == MW_SMTP_CONTENT_END)
 				r->end = done;
@@ -142,9 +192,10 @@ static void read_with_parser(const uint8_t *p, size_t n, size_t piece, struct re
 
 static void show(const char *who, const struct reading *r)
 {
-	fprintf(stderr, "%s: end %zu lookalike %d holds", who, r->end, r->lookalike);
+	fprintf(stderr, "%s: end %zu lookalike %d names %llx holds", who, r->end, r->lookalike,
+		(unsigned long long)r->names);
 	for (size_t i = 0; i < r->holds_count; i++)
-		fprintf(stderr, " %zu", r->holds[i]);
+		fprintf(stderr, " %zu %s", r->holds[i], reason_names[r->hold_names[i]]);
 	fprintf(stderr, " content");
 	for (size_t i = 0; i < r->content_len; i++)
 		fprintf(stderr, " %02x", r->content[i]);
@@ -158,6 +209,9 @@ static void compare(const uint8_t *p, size_t n, size_t piece)
 	read_both(p, n, &model);
 	read_with_parser(p, n, piece, &parser);
 	if (model.end == parser.end && model.lookalike == parser.lookalike &&
+		model.names == parser.names &&
+		memcmp(model.hold_names, parser.hold_names,
+			model.holds_count * sizeof(model.hold_names[0])) == 0 &&
 		model.content_len == parser.content_len &&
 		memcmp(model.content, parser.content, model.content_len) == 0 &&
 		model.holds_count == parser.holds_count &&
@@ -219,6 +273,7 @@ struct end {
 	size_t len;
 	bool ends; /* the message, by RFC 5321 */
 	bool hold;
+	enum mw_reason as;
 };
 
 #define END(text) text, sizeof(text) - 1
@@ -227,17 +282,17 @@ struct end {
 static void test_known_ends(void **state)
 {
 	static const struct end ends[] = {
-		{"lflf, A1", END("\n.\n"), false, true},
-		{"crcr", END("\r.\r"), false, false},
-		{"crlf", END("\r.\n"), false, true},
-		{"lfcr", END("\n.\r"), false, false},
-		{"lfcrlf", END("\n.\r\n"), false, true},
-		{"crlflf", END("\r\n.\n"), false, true},
-		{"crcrlf, A4", END("\r.\r\n"), false, true},
-		{"crlfcr", END("\r\n.\r"), false, false},
-		{"nullbefore, A8", END("\r\n\0.\r\n"), false, true},
-		{"nullafter, A11", END("\r\n.\0\r\n"), false, true},
-		{"A12", END("\r\n.\r\0\n"), false, true},
+		{"lflf, A1", END("\n.\n"), false, true, MW_REASON_SMUGGLING_LF_LF},
+		{"crcr", END("\r.\r"), false, false, MW_REASON_SMUGGLING_CR_CR},
+		{"crlf", END("\r.\n"), false, true, MW_REASON_SMUGGLING_CR_LF},
+		{"lfcr", END("\n.\r"), false, false, MW_REASON_SMUGGLING_LF_CR},
+		{"lfcrlf", END("\n.\r\n"), false, true, MW_REASON_SMUGGLING_LF_CRLF},
+		{"crlflf", END("\r\n.\n"), false, true, MW_REASON_SMUGGLING_CRLF_LF},
+		{"crcrlf, A4", END("\r.\r\n"), false, true, MW_REASON_SMUGGLING_CR_CRLF},
+		{"crlfcr", END("\r\n.\r"), false, false, MW_REASON_SMUGGLING_CRLF_CR},
+		{"nullbefore, A8", END("\r\n\0.\r\n"), false, true, MW_REASON_SMUGGLING_NUL},
+		{"nullafter, A11", END("\r\n.\0\r\n"), false, true, MW_REASON_SMUGGLING_NUL},
+		{"A12", END("\r\n.\r\0\n"), false, true, MW_REASON_SMUGGLING_NUL},
 		{"A13", END("\r\n.\r\n\0"), true, false},
 		{"the true end", END("\r\n.\r\n"), true, false},
 		{"stuffed", END("\r\n..\r\n"), false, false},
@@ -262,6 +317,8 @@ static void test_known_ends(void **state)
 			assert_int_equal(r.holds_count, ends[i].hold);
 			if (ends[i].hold)
 				assert_int_equal(r.holds[0], 7 + ends[i].len - 1);
+			assert_int_equal(
+				r.names, ends[i].as == MW_REASON_NONE ? 0 : bit(ends[i].as));
 			if (ends[i].ends)
 				assert_int_equal(r.end, 7 + 5);
 			compare(text, n, piece);

@@ -213,6 +213,93 @@ static void test_long_lines(void **state)
 	player_free(&p);
 }
 
+/* What a server never ends is not waited for without end. */
+static void test_replies_without_end(void **state)
+{
+	static struct player p;
+	static char line[MW_SMTP_REPLY_LINE_MAX + 2];
+
+	greet(&p);
+	feed(&p, 'C', "HELP\r\nDATA\r\n");
+	for (int i = 0; i < MW_SMTP_REPLY_LINES_MAX; i++)
+		feed(&p, 'S', "214-more\r\n");
+	assert_false(mw_smtp_dark(&p.smtp));
+	feed(&p, 'S', "214 end\r\n"); /* as many are believed */
+	for (int i = 0; i < MW_SMTP_REPLY_LINES_MAX; i++)
+		feed(&p, 'S', "503-more\r\n");
+	assert_true(mw_smtp_reply_open(&p.smtp));
+	assert_false(mw_smtp_dark(&p.smtp));
+	feed(&p, 'S', "503-more\r\n");
+	assert_true(mw_smtp_dark(&p.smtp));
+	assert_non_null(strstr(p.out.data, "lost desync"));
+	player_finish(&p);
+	player_free(&p);
+
+	for (size_t piece = 1; piece < sizeof(line); piece = piece * 7) {
+		greet(&p);
+		feed(&p, 'C', "NOOP\r\n");
+		memset(line, 'x', sizeof(line));
+		memcpy(line, "250 ", 4);
+		for (size_t done = 0; done < MW_SMTP_REPLY_LINE_MAX; done += piece)
+			player_feed(&p, 'S', (const uint8_t *)line + done,
+				MW_SMTP_REPLY_LINE_MAX - done < piece
+					? MW_SMTP_REPLY_LINE_MAX - done
+					: piece);
+		assert_false(mw_smtp_dark(&p.smtp));
+		feed(&p, 'S', "x\n");
+		assert_true(mw_smtp_dark(&p.smtp));
+		assert_non_null(strstr(p.out.data, "lost desync"));
+		assert_null(strstr(p.out.data, "to other"));
+		player_finish(&p);
+		player_free(&p);
+	}
+
+	greet(&p);
+	feed(&p, 'C', "NOOP\r\n");
+	for (int i = 0; i < 64; i++)
+		feed(&p, 'S', "150 thinking\r\n");
+	assert_false(mw_smtp_dark(&p.smtp));
+	feed(&p, 'S', "150 thinking\r\n");
+	assert_true(mw_smtp_dark(&p.smtp));
+	player_finish(&p);
+	player_free(&p);
+
+	player_init(&p);
+	memset(line, '-', sizeof(line));
+	for (int i = 0; i < 2; i++)
+		player_feed(&p, 'S', (const uint8_t *)line, sizeof(line));
+	assert_non_null(strstr(p.out.data, "lost not_smtp"));
+	player_finish(&p);
+	player_free(&p);
+}
+
+/* Cut between every two octets, in both forms a line can be held: no octet of what follows AUTH. */
+static void test_credentials_between_cuts(void **state)
+{
+	static const char *const lines[] = {"AUTH PLAIN c2Vjc2Vj\r\n", "\tauth login c2Vjc2Vj\r\n",
+		"AUTH LOGIN\tc2Vj\r\n", "AUTH  c2Vj\n"};
+
+	for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++) {
+		size_t len = strlen(lines[i]);
+
+		for (size_t piece = 1; piece <= len; piece++) {
+			static struct player p;
+
+			greet(&p);
+			p.secret = "c2Vj";
+			for (size_t at = 0; at < len; at += piece) {
+				player_feed(&p, 'C', (const uint8_t *)lines[i] + at,
+					len - at < piece ? len - at : piece);
+				assert_null(memmem(&p.smtp, sizeof(p.smtp), "c2Vj", 4));
+				assert_null(memmem(&p.smtp, sizeof(p.smtp), "2Vjc", 4));
+			}
+			assert_true(mw_smtp_secret(&p.smtp));
+			player_finish(&p);
+			player_free(&p);
+		}
+	}
+}
+
 static void test_conditions_of_a_refusal(void **state)
 {
 	static struct player p;
@@ -281,7 +368,9 @@ int main(void)
 		cmocka_unit_test(test_full_queue_waits),
 		cmocka_unit_test(test_no_memory_is_told),
 		cmocka_unit_test(test_credentials),
+		cmocka_unit_test(test_credentials_between_cuts),
 		cmocka_unit_test(test_long_lines),
+		cmocka_unit_test(test_replies_without_end),
 		cmocka_unit_test(test_conditions_of_a_refusal),
 		cmocka_unit_test(test_times),
 	};

@@ -120,7 +120,13 @@ static void make(enum kind kind, union record *r)
 			.client_bytes = 1000,
 			.server_bytes = 500,
 			.quit = true,
-			.recipients_refused = 4};
+			.recipients_refused = 4,
+			.recipients_unknown = 2,
+			.recipients_policy = 1,
+			.policy_refusals = 3,
+			.tls_hello = MW_EVENT_TLS_WHOLE,
+			.tls_version = 0x0304,
+			.tls_server_name = "mx.example.net"};
 		r->event.session.anomalies =
 			UINT64_C(1) << mw_reason_anomaly_bit(MW_REASON_SMUGGLING) |
 			UINT64_C(1) << mw_reason_anomaly_bit(MW_REASON_BLIND_RST);
@@ -213,6 +219,29 @@ static void test_golden(void **state)
 	}
 }
 
+/* What a dataplane of version 1 left behind is read: what it did not know is 0. */
+static void test_older_session(void **state)
+{
+	static union record want, got;
+	static uint8_t old[MW_EVENT_RECORD_MAX];
+	size_t len;
+	FILE *f = fopen(MW_GOLDEN_DIR "/event-session-v1.bin", "rb");
+
+	assert_non_null(f);
+	len = fread(old, 1, sizeof(old), f);
+	fclose(f);
+	make(SESSION, &want);
+	want.event.session.recipients_unknown = want.event.session.recipients_policy = 0;
+	want.event.session.policy_refusals = 0;
+	want.event.session.tls_hello = MW_EVENT_TLS_NONE;
+	want.event.session.tls_version = 0;
+	memset(want.event.session.tls_server_name, 0, MW_EVENT_TEXT_MAX);
+	memset(&got, 0, sizeof(got));
+	assert_int_equal(decode(SESSION, mw_span_of(old, len), &got), 0);
+	assert_memory_equal(&want.event.session, &got.event.session, sizeof(got.event.session));
+	assert_int_equal(mw_event_peek_time_us(mw_span_of(old, len)), want.event.session.end_us);
+}
+
 static void test_fields_survive(void **state)
 {
 	static union record a;
@@ -277,6 +306,8 @@ static void check_enums(enum kind k, const union record *r)
 			assert_in_range(r->event.message.domain_count, 0, MW_EVENT_DOMAINS_MAX);
 		} else if (r->event.kind == MW_EVENT_SESSION) {
 			assert_in_range(r->event.session.reason, 0, MW_REASON_COUNT - 1);
+			assert_in_range(
+				r->event.session.tls_hello, MW_EVENT_TLS_NONE, MW_EVENT_TLS_BAD);
 		}
 		break;
 	default:
@@ -314,7 +345,9 @@ static void test_hostile(void **state)
 		memcpy(bad, good, len);
 		bad[len] = 0;
 		assert_int_equal(decode_exact(k, bad, len + 1, &r), -EBADMSG);
-		bad[0] = 99;
+		bad[0] = (uint8_t)(good[0] + 1);
+		assert_int_equal(decode_exact(k, bad, len, &r), -EPROTO);
+		bad[0] = 0;
 		assert_int_equal(decode_exact(k, bad, len, &r), -EPROTO);
 		for (unsigned round = 0; round < 20000; round++) {
 			size_t n = len;
@@ -373,6 +406,9 @@ static void test_invalid_refused(void **state)
 	assert_int_equal(encode(SETTINGS, &r, buf, sizeof(buf)), 0);
 	make(SESSION, &r);
 	r.event.session.anomalies |= UINT64_C(1) << 63;
+	assert_int_equal(encode(SESSION, &r, buf, sizeof(buf)), 0);
+	make(SESSION, &r);
+	r.event.session.tls_hello = (enum mw_event_tls)(MW_EVENT_TLS_BAD + 1);
 	assert_int_equal(encode(SESSION, &r, buf, sizeof(buf)), 0);
 }
 
@@ -499,6 +535,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_golden),
+		cmocka_unit_test(test_older_session),
 		cmocka_unit_test(test_fields_survive),
 		cmocka_unit_test(test_no_room),
 		cmocka_unit_test(test_hostile),
