@@ -258,7 +258,8 @@ static void replaced(struct mw_packet *packet, const struct mw_frame *frame)
 
 /* Cuts octets off the front of the packet: what the server has acknowledged it will not look at
  * again, and what it was is not known here any more. Nothing left is an empty segment at the old
- * place, which draws an acknowledgement as a repeat or a keep-alive does (RFC 9293, 3.10.7.4). */
+ * place, which draws an acknowledgement as a repeat or a keep-alive does (RFC 9293, 3.10.7.4); but a
+ * FIN stays where it was. */
 static void cut_front(struct mw_packet *packet, struct mw_frame *frame, uint32_t len)
 {
 	uint8_t *payload = packet->data + frame->payload, *seq = packet->data + frame->l4 + 4;
@@ -266,13 +267,13 @@ static void cut_front(struct mw_packet *packet, struct mw_frame *frame, uint32_t
 
 	memmove(payload, payload + len, rest);
 	frame->payload_len = frame->payload_have = rest;
-	if (rest > 0) {
+	if (rest > 0 || (frame->flags & MW_TCP_FIN) != 0) {
 		frame->seq += len;
 		for (int i = 0; i < 4; i++)
 			seq[i] = (uint8_t)(frame->seq >> (24 - 8 * i));
-	} else {
-		packet->data[frame->l4 + 13] &= (uint8_t)~MW_TCP_PSH;
 	}
+	if (rest == 0)
+		packet->data[frame->l4 + 13] &= (uint8_t)~MW_TCP_PSH;
 	packet->len = packet->wire_len = frame->payload + rest;
 	mw_checksum_rewrite(packet->data, frame, rest);
 	mw_packet_forward(packet, MW_REASON_TRIMMED_ACKED);

@@ -137,6 +137,42 @@ static void a_hasty_keep_alive_says_the_truth(void **state)
 
 /* --- repeats --- */
 
+static void a_repeat_loses_what_was_acknowledged(void **state)
+{
+	for (int v6 = 0; v6 < 2; v6++) {
+		struct mw_frame f;
+		uint32_t old;
+
+		begin_talk(v6 != 0);
+		old = client->seq;
+		hand_say(&hand, client, "NOOP\r\n");
+		hand_say(&hand, server, "250 ok\r\n");
+		assert_int_equal(send(client, FIN_ACK | MW_TCP_PSH, old, "NoOP\r\nQUIT\r\n"),
+			MW_REASON_TRIMMED_ACKED);
+		assert_true(hand.packet.forward);
+		f = hand_left(&hand);
+		assert_int_equal(f.seq, old + 6);
+		assert_int_equal(f.payload_len, 6);
+		assert_memory_equal(hand.frame + f.payload, "QUIT\r\n", 6);
+		assert_int_equal(f.flags, FIN_ACK | MW_TCP_PSH);
+		/* Acknowledged to the last octet, but for the FIN: that stays, where it was. */
+		client->seq = old + 12;
+		hand_say(&hand, server, "221 bye\r\n");
+		assert_int_equal(
+			send(client, FIN_ACK, old + 6, "QUIT\r\n"), MW_REASON_TRIMMED_ACKED);
+		f = hand_left(&hand);
+		assert_int_equal(f.payload_len, 0);
+		assert_int_equal(f.flags, FIN_ACK);
+		assert_int_equal(f.seq, old + 12);
+		client->seq++;
+		send(server, FIN_ACK, server->seq++, "");
+		send(client, ACK, client->seq, "");
+		assert_int_equal(hand.rig.sessions, 1);
+		assert_true(hand.rig.session.quit);
+		hand_close(&hand);
+	}
+}
+
 static void a_repeat_cut_elsewhere_is_one_text(void **state)
 {
 	uint32_t at;
@@ -709,6 +745,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_keep_alive_draws_an_acknowledgement),
 		cmocka_unit_test(a_hasty_keep_alive_says_the_truth),
+		cmocka_unit_test(a_repeat_loses_what_was_acknowledged),
 		cmocka_unit_test(a_repeat_cut_elsewhere_is_one_text),
 		cmocka_unit_test(octets_beyond_the_window_stay_here),
 		cmocka_unit_test(scaling_takes_two),
