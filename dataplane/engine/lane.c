@@ -332,7 +332,10 @@ static bool is_successor(const struct mw_lane *lane, const struct mw_flow *flow,
 	}
 	if (from_client || !half->isn_known || half->isn == f->seq)
 		return false;
-	return lane->config.passive || (flow->syn_again && f->ack == flow->syn_again_isn + 1);
+	/* Closed: a SYN-ACK that the client did not want, old or forged, was answered with a RST,
+	 * and here is the right one (RFC 9293, figure 9). */
+	return lane->config.passive || flow->state == MW_FLOW_CLOSED ||
+	       (flow->syn_again && f->ack == flow->syn_again_isn + 1);
 }
 
 /* A capture in which the client speaks on behind a RST: its receiver did not believe it. What

@@ -383,6 +383,52 @@ static void both_ends_open_at_once(void **state)
 	}
 }
 
+/* Figure 9 of RFC 9293: an old SYN comes back to life, the server answers it, the client says no
+ * and is heard; the connection that follows is read. */
+static void an_old_syn_comes_late(void **state)
+{
+	for (int known = 0; known < 2; known++) {
+		uint32_t isn, real_ack;
+
+		begin();
+		isn = client->seq;
+		if (known != 0) /* the old SYN passes here as well, in front */
+			send(client, SYN, isn - 90000, "");
+		send(client, SYN, isn, "");
+		client->seq = isn - 90000 + 1; /* what the server acknowledges */
+		send(server, SYN_ACK, 777, "");
+		assert_true(hand.packet.forward);
+		real_ack = server->seq;
+		hand_raw(&hand, client, MW_TCP_RST, isn - 90000 + 1, NULL, 0);
+		assert_true(hand.packet.forward);
+		server->seq = real_ack;
+		client->seq = isn + 1;
+		send(server, SYN_ACK, server->seq++, "");
+		assert_true(hand.packet.forward);
+		send(client, ACK, client->seq, "");
+		hand_envelope(&hand);
+		end_with_a_message();
+	}
+}
+
+/* A forged SYN-ACK makes the client say RST, and is no way past inspection. */
+static void a_forged_syn_ack_opens_nothing(void **state)
+{
+	uint32_t isn;
+
+	begin();
+	isn = client->seq;
+	send(client, SYN, isn, "");
+	client->seq = isn + (1u << 29);
+	send(server, SYN_ACK, 31337, "");
+	send(client, MW_TCP_RST, isn + (1u << 29), "");
+	client->seq = isn + 1;
+	send(server, SYN_ACK, server->seq++, "");
+	send(client, ACK, client->seq, "");
+	hand_envelope(&hand);
+	end_with_a_message();
+}
+
 static void the_server_chooses_between_two_syns(void **state)
 {
 	begin();
@@ -754,6 +800,8 @@ int main(void)
 		cmocka_unit_test(data_on_a_syn_is_read),
 		cmocka_unit_test(data_on_a_syn_can_wait),
 		cmocka_unit_test(both_ends_open_at_once),
+		cmocka_unit_test(an_old_syn_comes_late),
+		cmocka_unit_test(a_forged_syn_ack_opens_nothing),
 		cmocka_unit_test(the_server_chooses_between_two_syns),
 		cmocka_unit_test(a_rebooted_client_begins_anew),
 		cmocka_unit_test(a_rebooted_server_says_so),
