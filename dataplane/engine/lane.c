@@ -370,14 +370,16 @@ static void note_syn(struct mw_flow *flow, const struct mw_frame *f, bool from_c
 	}
 }
 
-/* Late packets of a connection that is over pass. What is new of a client that was read to its end
- * does not: an end that its server does not know of would be a way past inspection. */
+/* Late packets of a connection that is over pass. Octets of a client that was read to its end do so
+ * only where the server has acknowledged them: an end that its server does not know of would be a
+ * way past inspection, for what is new as for what has left and was lost behind us, of which no
+ * copy is kept any more. */
 static void in_closed(struct mw_lane *lane, const struct mw_flow *flow, struct mw_packet *packet,
 	const struct mw_frame *f, bool from_client, enum mw_verdict verdict)
 {
 	uint32_t end = f->seq + f->payload_len;
-	bool past = flow->client.known && mw_seq_before(flow->client.sent_high, end) &&
-		    f->payload_len > 0;
+	bool past =
+		flow->client.known && mw_seq_before(flow->client.acked, end) && f->payload_len > 0;
 
 	mw_packet_forward(packet, MW_REASON_INSPECTED);
 	if (lane->config.passive || (f->flags & MW_TCP_RST) != 0)

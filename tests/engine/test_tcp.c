@@ -590,6 +590,21 @@ static void a_reset_of_the_server_counts_where_it_is_believed(void **state)
 	}
 }
 
+/* Behind an end that only the lane believes in: what the server has not acknowledged is not
+ * remembered any more, so it could be other octets than those which were read. */
+static void an_early_end_is_no_way_past(void **state)
+{
+	begin_talk(false);
+	hand_say(&hand, client, MESSAGE); /* say it is lost behind us */
+	send(client, MW_TCP_RST, client->seq, "");
+	assert_int_equal(hand.rig.sessions, 1);
+	assert_int_equal(
+		send(client, ACK, client->seq - (uint32_t)strlen(MESSAGE), "BDAT 4 LAST\r\n\r\nXX"),
+		MW_REASON_OUT_OF_WINDOW);
+	assert_false(hand.packet.forward);
+	hand_close(&hand);
+}
+
 /* --- sequence numbers --- */
 
 #define LAST_WORDS MESSAGE "QUIT\r\n"
@@ -810,6 +825,7 @@ int main(void)
 		cmocka_unit_test(the_first_fin_in_order_counts),
 		cmocka_unit_test(a_reset_of_the_client_counts_where_it_is_believed),
 		cmocka_unit_test(a_reset_of_the_server_counts_where_it_is_believed),
+		cmocka_unit_test(an_early_end_is_no_way_past),
 		cmocka_unit_test(numbers_wrap_anywhere),
 		cmocka_unit_test(a_port_is_used_again),
 		cmocka_unit_test(selective_acknowledgements_pass),
