@@ -258,8 +258,8 @@ static void replaced(struct mw_packet *packet, const struct mw_frame *frame)
 
 /* Cuts octets off the front of the packet: what the server has acknowledged it will not look at
  * again, and what it was is not known here any more. Nothing left is an empty segment at the old
- * place, which draws an acknowledgement as a repeat or a keep-alive does (RFC 9293, 3.10.7.4); but a
- * FIN stays where it was. */
+ * place, which draws an acknowledgement as a repeat or a keep-alive does (RFC 9293, 3.10.7.4); but
+ * a FIN stays where it was. */
 static void cut_front(struct mw_packet *packet, struct mw_frame *frame, uint32_t len)
 {
 	uint8_t *payload = packet->data + frame->payload, *seq = packet->data + frame->l4 + 4;

@@ -443,6 +443,36 @@ static void the_server_chooses_between_two_syns(void **state)
 	end_with_a_message();
 }
 
+/* The server still has a connection that the client, and the lane, know nothing of: its
+ * acknowledgement is answered with a RST, and the next SYN finds it free (RFC 9293, 3.5.1). */
+static void an_old_connection_is_cleared_away(void **state)
+{
+	static const uint32_t old[] = {1000000, 0u - 1000000, 1u << 31, 50};
+
+	for (size_t i = 0; i < sizeof(old) / sizeof(old[0]); i++) {
+		uint32_t isn, fresh;
+
+		begin();
+		isn = client->seq;
+		fresh = server->seq;
+		send(client, SYN, isn, "");
+		client->seq = isn + old[i];
+		assert_int_equal(send(server, ACK, 99999, ""), MW_REASON_INSPECTED);
+		assert_true(hand.packet.forward);
+		send(client, MW_TCP_RST, isn + old[i], "");
+		assert_true(hand.packet.forward);
+		client->seq = isn + 1;
+		server->seq = fresh;
+		send(client, SYN, isn, "");
+		assert_true(hand.packet.forward);
+		send(server, SYN_ACK, server->seq++, "");
+		assert_true(hand.packet.forward);
+		send(client, ACK, client->seq, "");
+		hand_envelope(&hand);
+		end_with_a_message();
+	}
+}
+
 /* The client has rebooted and calls again; lane and server still have the old connection. */
 static void a_rebooted_client_begins_anew(void **state)
 {
@@ -818,6 +848,7 @@ int main(void)
 		cmocka_unit_test(an_old_syn_comes_late),
 		cmocka_unit_test(a_forged_syn_ack_opens_nothing),
 		cmocka_unit_test(the_server_chooses_between_two_syns),
+		cmocka_unit_test(an_old_connection_is_cleared_away),
 		cmocka_unit_test(a_rebooted_client_begins_anew),
 		cmocka_unit_test(a_rebooted_server_says_so),
 		cmocka_unit_test(both_ends_close_at_once),
