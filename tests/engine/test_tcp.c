@@ -705,6 +705,53 @@ static void a_port_is_used_again(void **state)
 	end_with_a_message();
 }
 
+/* An acknowledgement of what the server never said is none: replies are still waited for. */
+static void an_acknowledgement_runs_ahead(void **state)
+{
+	uint32_t real;
+
+	begin_talk(false);
+	assert_int_equal(send(server, ACK, server->seq, ""), MW_REASON_INSPECTED);
+	client->seq += 100;
+	assert_int_equal(send(server, ACK, server->seq, ""), MW_REASON_ACK_AHEAD);
+	assert_false(hand.packet.forward);
+	client->seq -= 100;
+
+	real = server->seq;
+	server->seq += 1000;
+	send(client, ACK, client->seq, "");
+	server->seq = real;
+	hand_say(&hand, client, "DATA\r\n");
+	assert_int_equal(send(client, ACK, client->seq, "NOOP\r\n"), MW_REASON_BEHIND_DATA);
+	assert_false(hand.packet.forward);
+	hand_say(&hand, server, "503 no\r\n");
+	client->seq += 6; /* it went on when the reply had come */
+	assert_true(hand_server_has(&hand, ENVELOPE "DATA\r\nNOOP\r\n"));
+	hand_say(&hand, server, "250 ok\r\n");
+	hand_say(&hand, client, "DATA\r\n");
+	assert_int_equal(send(client, ACK, client->seq, "NOOP\r\n"), MW_REASON_BEHIND_DATA);
+	hand_say(&hand, server, "503 no\r\n");
+	client->seq += 6;
+	hand_say(&hand, server, "250 ok\r\n");
+	end_with_a_message();
+}
+
+/* Octets of the server went another way (a bypass that is over now): it says how far it is, the
+ * client confirms it, and the talk goes on. */
+static void replies_went_another_way(void **state)
+{
+	begin_talk(false);
+	hand_say(&hand, client, "DATA\r\n");
+	server->seq += 8;
+	send(server, ACK, server->seq, "");
+	send(client, ACK, client->seq, "");
+	hand_say(&hand, client, "\r\nab\r\n.\r\n");
+	assert_true(hand.packet.forward);
+	hand_say(&hand, server, "250 stored\r\n");
+	assert_int_equal(counted(MW_REASON_CLEAN), 1);
+	hand_close(&hand);
+}
+
 /* --- what is not ours to touch --- */
 
 static void selective_acknowledgements_pass(void **state)
@@ -859,6 +906,8 @@ int main(void)
 		cmocka_unit_test(an_early_end_is_no_way_past),
 		cmocka_unit_test(numbers_wrap_anywhere),
 		cmocka_unit_test(a_port_is_used_again),
+		cmocka_unit_test(an_acknowledgement_runs_ahead),
+		cmocka_unit_test(replies_went_another_way),
 		cmocka_unit_test(selective_acknowledgements_pass),
 		cmocka_unit_test(congestion_marks_are_kept),
 		cmocka_unit_test(in_mid_stream_nothing_is_read),
