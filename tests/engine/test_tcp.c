@@ -564,6 +564,34 @@ static void the_first_fin_in_order_counts(void **state)
 	hand_close(&hand);
 }
 
+static void wait(uint32_t seconds)
+{
+	for (uint32_t i = 0; i < seconds * 10; i++)
+		hand_poll(&hand, MW_NS_PER_S / 10);
+}
+
+/* A connection with a FIN that its receiver does not know of lives as long as any other. */
+static void a_fin_that_never_arrived_ends_nothing(void **state)
+{
+	static const uint32_t ahead[] = {10, 0};
+
+	for (int i = 0; i < 2; i++) { /* kept back here; lost behind us */
+		begin_talk(false);
+		send(client, FIN_ACK, client->seq + ahead[i], "");
+		wait(300);
+		assert_int_equal(hand.rig.sessions, 0);
+		end_with_a_message();
+	}
+	begin_talk(false);
+	send(client, FIN_ACK, client->seq++, "");
+	send(server, ACK, server->seq, "");
+	wait(100);
+	assert_int_equal(hand.rig.sessions, 0);
+	wait(100);
+	assert_int_equal(hand.rig.sessions, 1);
+	hand_close(&hand);
+}
+
 static void a_reset_of_the_client_counts_where_it_is_believed(void **state)
 {
 	/* From where the server stands: what is it, and does it end the connection? */
@@ -901,6 +929,7 @@ int main(void)
 		cmocka_unit_test(both_ends_close_at_once),
 		cmocka_unit_test(the_server_talks_on_behind_a_fin),
 		cmocka_unit_test(the_first_fin_in_order_counts),
+		cmocka_unit_test(a_fin_that_never_arrived_ends_nothing),
 		cmocka_unit_test(a_reset_of_the_client_counts_where_it_is_believed),
 		cmocka_unit_test(a_reset_of_the_server_counts_where_it_is_believed),
 		cmocka_unit_test(an_early_end_is_no_way_past),
