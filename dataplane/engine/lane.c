@@ -392,6 +392,10 @@ static void in_closed(struct mw_lane *lane, const struct mw_flow *flow, struct m
 								  : MW_REASON_VERDICT_RESET);
 	} else if (from_client && flow->was_inspected && past) {
 		mw_packet_drop(packet, MW_REASON_OUT_OF_WINDOW);
+	} else if (!from_client && flow->reset_by_client && (f->flags & MW_TCP_ACK) != 0) {
+		/* It has not heard the RST, or not believed it (octets in front of it were lost):
+		 * here is one at the very number it expects (RFC 5961, 3.2). */
+		mw_responder_reset(lane, packet, f);
 	}
 }
 

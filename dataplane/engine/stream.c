@@ -384,6 +384,40 @@ static void fin_in(
 	half->fin_sent = packet->forward;
 }
 
+#define RESET_TTL 64
+
+/* Writes the client's RST anew where anything about it could keep it from being heard: another
+ * number, a low hop limit, options (a server throws away what carries a signature it does not
+ * expect). */
+static void write_reset(
+	struct mw_lane *lane, struct mw_packet *packet, const struct mw_frame *frame, uint32_t seq)
+{
+	struct mw_segment s = {
+		.v6 = frame->v6,
+		.ttl = RESET_TTL,
+		.src = frame->src,
+		.dst = frame->dst,
+		.sport = frame->sport,
+		.dport = frame->dport,
+		.seq = seq,
+		.ack = frame->ack,
+		.flags = frame->flags & (MW_TCP_RST | MW_TCP_ACK),
+		.window = frame->window,
+	};
+	bool plain = frame->l4 - frame->l3 == (frame->v6 ? 40 : 20) &&
+		     packet->len == frame->l4 + 20u && frame->ttl >= RESET_TTL;
+	uint32_t size;
+
+	if ((plain && frame->seq == seq) || !mw_segment_keep_l2(&s, packet->data, frame))
+		return;
+	size = mw_segment_write(&s, mw_span_of(NULL, 0), lane->frame, sizeof(lane->frame));
+	if (size == 0 || size > packet->len)
+		return;
+	memcpy(packet->data, lane->frame, size);
+	packet->len = packet->wire_len = size;
+	mw_packet_forward(packet, MW_REASON_TRIMMED_HOLD);
+}
+
 /* A RST ends the connection where the server will believe it: RFC 9293, 3.10.7.4 with RFC 5961. */
 static void rst_in(struct mw_lane *lane, struct mw_flow *flow, struct mw_packet *packet,
 	const struct mw_frame *frame)
@@ -402,15 +436,9 @@ static void rst_in(struct mw_lane *lane, struct mw_flow *flow, struct mw_packet 
 			mw_flow_anomaly(lane, flow, MW_REASON_BLIND_RST);
 			return;
 		}
-		if (frame->seq !=
-			at) { /* the server has everything up to here, and expects no more */
-			uint8_t *seq = packet->data + frame->l4 + 4;
-
-			for (int i = 0; i < 4; i++)
-				seq[i] = (uint8_t)(at >> (24 - 8 * i));
-			mw_checksum_rewrite(packet->data, frame, frame->payload_len);
-			mw_packet_forward(packet, MW_REASON_TRIMMED_HOLD);
-		}
+		/* The server has everything up to here, and expects no more. */
+		write_reset(lane, packet, frame, at);
+		flow->reset_by_client = true;
 	}
 	flow->ended_by_rst = true;
 	mw_session_close(lane, flow);

@@ -663,6 +663,48 @@ static void an_early_end_is_no_way_past(void **state)
 	hand_close(&hand);
 }
 
+/* A RST that is made to get lost behind us is written anew; to a server that has not believed it,
+ * for octets in front of it are missing, it is said again. */
+static void a_reset_is_heard(void **state)
+{
+	static const uint8_t signature[20] = {19, 18}; /* RFC 2385 */
+	uint32_t at;
+
+	for (int i = 0; i < 4; i++) {
+		struct mw_frame f;
+
+		begin_talk(i == 2);
+		if (i == 0)
+			set_option(signature, sizeof(signature));
+		if (i != 0)
+			client->ttl = 2;
+		send(client, MW_TCP_RST | ACK, client->seq, i == 3 ? "a last cry" : "");
+		no_option();
+		assert_true(hand.packet.forward);
+		assert_int_equal(hand.packet.reason, MW_REASON_TRIMMED_HOLD);
+		f = hand_left(&hand);
+		assert_int_equal(f.ttl, 64);
+		assert_int_equal(f.seq, client->seq);
+		assert_int_equal(f.flags, MW_TCP_RST | ACK);
+		assert_int_equal(hand.packet.len, f.l4 + 20);
+		assert_int_equal(hand.rig.sessions, 1);
+		hand_close(&hand);
+	}
+	begin_talk(false);
+	at = client->seq;
+	hand_say(&hand, client, "NOOP\r\n"); /* lost */
+	assert_int_equal(
+		send(client, MW_TCP_RST, client->seq, ""), MW_REASON_INSPECTED); /* as it is */
+	client->seq = at;
+	send(server, ACK, server->seq, ""); /* challenge */
+	assert_int_equal(hand.resets_to_server, 1);
+	assert_int_equal(hand.last_reset_seq, at);
+	assert_int_equal(hand.resets_to_client, 0);
+	send(server, MW_TCP_RST | ACK, server->seq, "");
+	assert_int_equal(hand.made, 1);
+	hand_close(&hand);
+}
+
 /* --- sequence numbers --- */
 
 #define LAST_WORDS MESSAGE "QUIT\r\n"
@@ -933,6 +975,7 @@ int main(void)
 		cmocka_unit_test(a_reset_of_the_client_counts_where_it_is_believed),
 		cmocka_unit_test(a_reset_of_the_server_counts_where_it_is_believed),
 		cmocka_unit_test(an_early_end_is_no_way_past),
+		cmocka_unit_test(a_reset_is_heard),
 		cmocka_unit_test(numbers_wrap_anywhere),
 		cmocka_unit_test(a_port_is_used_again),
 		cmocka_unit_test(an_acknowledgement_runs_ahead),
