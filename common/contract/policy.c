@@ -8,7 +8,7 @@
 
 #include "common/contract/wire.h"
 
-enum { VERSION = 1 };
+enum { VERSION = 1, SETTINGS_VERSION = 2 };
 enum { TAG_CUSTOMER = 'C', TAG_LINE = 'L', TAG_VERDICT = 'V', TAG_SETTINGS = 'S' };
 enum { KEY_PREFIX = 0, KEY_VLAN = 1 }; /* in this order in the table */
 
@@ -108,7 +108,7 @@ static struct mw_writer begin(uint8_t *out, size_t size, uint8_t tag)
 {
 	struct mw_writer w = mw_writer_of(out, size);
 
-	mw_write_u8(&w, VERSION);
+	mw_write_u8(&w, tag == TAG_SETTINGS ? SETTINGS_VERSION : VERSION);
 	mw_write_u8(&w, tag);
 	return w;
 }
@@ -122,7 +122,7 @@ static int open_record(struct mw_span in, uint8_t tag, struct mw_reader *r)
 	version = mw_read_u8(r);
 	if (r->failed)
 		return -EBADMSG;
-	if (version != VERSION)
+	if (version != (tag == TAG_SETTINGS ? SETTINGS_VERSION : VERSION))
 		return -EPROTO;
 	return mw_read_u8(r) == tag ? 0 : -EBADMSG;
 }
@@ -302,12 +302,14 @@ size_t mw_policy_settings_encode(const struct mw_policy_settings *rec, uint8_t *
 	}
 	mw_wire_write_bool(&w, rec->refuse_worm);
 	mw_wire_write_bool(&w, rec->refuse_spam);
+	mw_wire_write_bool(&w, rec->refuse_smuggling);
 	mw_write_u32(&w, rec->scan_budget_us);
 	mw_write_u32(&w, rec->hold_max_ms);
 	mw_wire_write_i32(&w, rec->default_threshold_milli);
 	mw_wire_write_text(&w, rec->ruleset_path, sizeof(rec->ruleset_path), MW_WIRE_LABEL);
 	mw_write_u64(&w, rec->ruleset_generation);
 	mw_wire_write_text(&w, rec->banner_name, sizeof(rec->banner_name), MW_WIRE_ASCII);
+	mw_wire_write_text(&w, rec->refuse_reply, sizeof(rec->refuse_reply), MW_WIRE_ASCII);
 	return mw_writer_len(&w);
 }
 
@@ -330,11 +332,13 @@ int mw_policy_settings_decode(struct mw_span in, struct mw_policy_settings *out)
 	}
 	out->refuse_worm = mw_wire_read_bool(&r);
 	out->refuse_spam = mw_wire_read_bool(&r);
+	out->refuse_smuggling = mw_wire_read_bool(&r);
 	out->scan_budget_us = mw_read_u32(&r);
 	out->hold_max_ms = mw_read_u32(&r);
 	out->default_threshold_milli = mw_wire_read_i32(&r);
 	mw_wire_read_text(&r, out->ruleset_path, sizeof(out->ruleset_path), MW_WIRE_LABEL);
 	out->ruleset_generation = mw_read_u64(&r);
 	mw_wire_read_text(&r, out->banner_name, sizeof(out->banner_name), MW_WIRE_ASCII);
+	mw_wire_read_text(&r, out->refuse_reply, sizeof(out->refuse_reply), MW_WIRE_ASCII);
 	return finish(&r);
 }

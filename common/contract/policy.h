@@ -81,12 +81,15 @@ struct mw_policy_settings {
 	uint8_t smtp_port_count;
 	bool refuse_worm; /* else observed only */
 	bool refuse_spam;
+	bool refuse_smuggling;	 /* what only looks like the end of a message */
 	uint32_t scan_budget_us; /* per poll and lane */
 	uint32_t hold_max_ms;
 	int32_t default_threshold_milli;
 	char ruleset_path[256]; /* compiled rules; "" for none */
 	uint64_t ruleset_generation;
-	char banner_name[128]; /* the name the responder greets with */
+	char banner_name[128];		      /* the name the responder greets with */
+	char refuse_reply[MW_REPLY_TEXT_MAX]; /* what a refused message is told behind "554 5.7.1 "
+					       */
 };
 
 /* The key alone, as the line table has it: octet order is network, then length; VLANs come last. */

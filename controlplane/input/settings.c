@@ -42,11 +42,14 @@ void mw_settings_default(struct mw_settings *out)
 	out->smtp.ports[0] = 25;
 	out->smtp.port_count = 1;
 	out->smtp.refuse_worm = true;
+	out->smtp.refuse_smuggling = true;
 	out->smtp.scan_budget_us = 50;
 	out->smtp.hold_max_ms = 5000;
 	snprintf(out->smtp.banner_name, sizeof(out->smtp.banner_name), "mailweir.invalid");
 	snprintf(out->smtp.reject_reply, sizeof(out->smtp.reject_reply),
 		"outbound mail is refused, ticket %%t, please call %%p or write to %%e");
+	snprintf(out->smtp.refuse_reply, sizeof(out->smtp.refuse_reply),
+		"message refused, please call %%p or write to %%e");
 	out->store.policy_mib = 1024;
 	out->store.events_mib = 1024;
 	out->store.cases_mib = 1024;
@@ -69,6 +72,9 @@ const struct mw_class_policy *mw_settings_class(
 	return NULL;
 }
 
+static void fill_in(const struct mw_settings *s, const char *text, const char *ticket,
+	char out[MW_REPLY_TEXT_MAX]);
+
 void mw_settings_to_policy(const struct mw_settings *s, struct mw_policy_settings *out)
 {
 	const struct mw_class_policy *c = mw_settings_class(s, s->default_class);
@@ -78,18 +84,20 @@ void mw_settings_to_policy(const struct mw_settings *s, struct mw_policy_setting
 	out->smtp_port_count = s->smtp.port_count;
 	out->refuse_worm = s->smtp.refuse_worm;
 	out->refuse_spam = s->smtp.refuse_spam;
+	out->refuse_smuggling = s->smtp.refuse_smuggling;
 	out->scan_budget_us = s->smtp.scan_budget_us;
 	out->hold_max_ms = s->smtp.hold_max_ms;
 	out->default_threshold_milli = c != NULL ? c->spam_threshold_milli : 2000;
 	snprintf(out->banner_name, sizeof(out->banner_name), "%s", s->smtp.banner_name);
+	fill_in(s, s->smtp.refuse_reply, "", out->refuse_reply);
 }
 
-void mw_settings_reject_reply(
-	const struct mw_settings *s, const char *ticket, char out[MW_REPLY_TEXT_MAX])
+static void fill_in(const struct mw_settings *s, const char *text, const char *ticket,
+	char out[MW_REPLY_TEXT_MAX])
 {
 	size_t used = 0;
 
-	for (const char *p = s->smtp.reject_reply; *p != '\0'; p++) {
+	for (const char *p = text; *p != '\0'; p++) {
 		const char one[2] = {*p, '\0'}, *piece = one;
 
 		if (*p == '%') {
@@ -106,4 +114,10 @@ void mw_settings_reject_reply(
 			break;
 	}
 	out[used] = '\0';
+}
+
+void mw_settings_reject_reply(
+	const struct mw_settings *s, const char *ticket, char out[MW_REPLY_TEXT_MAX])
+{
+	fill_in(s, s->smtp.reject_reply, ticket, out);
 }

@@ -52,12 +52,13 @@ struct mw_settings {
 	struct {
 		uint16_t ports[8];
 		uint8_t port_count;
-		bool refuse_worm, refuse_spam;
+		bool refuse_worm, refuse_spam, refuse_smuggling;
 		uint32_t scan_budget_us, hold_max_ms;
 		char banner_name[128];
 		/* "%t" the ticket, "%p" the desk's phone, "%e" its address, "%n" its name, "%%" a
 		 * percent sign */
 		char reject_reply[MW_REPLY_TEXT_MAX];
+		char refuse_reply[MW_REPLY_TEXT_MAX]; /* the same without "%t": no ticket yet */
 	} smtp;
 	struct {
 		uint32_t events_mib, policy_mib, cases_mib;

@@ -130,11 +130,11 @@ static int take_ports(
 		       : mw_yaml_error(y, node, key->name, "at least one port is wanted");
 }
 
-static int take_reply(
-	struct mw_yaml *y, yaml_node_t *node, const struct mw_yaml_key *key, void *object)
+/* One line of an SMTP reply with "%" places; `places`: what may follow one. */
+static int take_reply_text(struct mw_yaml *y, yaml_node_t *node, const struct mw_yaml_key *key,
+	const char *places, char out[MW_REPLY_TEXT_MAX])
 {
 	const char *text = mw_yaml_text(y, node, key->name);
-	S *s = object;
 
 	if (text == NULL)
 		return -EINVAL;
@@ -142,27 +142,50 @@ static int take_reply(
 		if ((unsigned char)*p < 0x20 || (unsigned char)*p > 0x7e)
 			return mw_yaml_error(y, node, key->name,
 				"only printable ASCII may stand in an SMTP reply");
-		if (*p == '%' && (p[1] == '\0' || strchr("tpen%", *++p) == NULL))
-			return mw_yaml_error(
-				y, node, key->name, "after %% stands t, p, e, n or %%");
+		if (*p == '%' && (p[1] == '\0' || strchr(places, *++p) == NULL))
+			return mw_yaml_error(y, node, key->name,
+				places[0] == 't' ? "after %% stands t, p, e, n or %%"
+						 : "after %% stands p, e, n or %%");
 	}
-	if (strstr(text, "%t") == NULL)
-		return mw_yaml_error(y, node, key->name, "it must hold %%t, the ticket number");
-	if (strlen(text) >= sizeof(s->smtp.reject_reply))
-		return mw_yaml_error(y, node, key->name, "longer than %zu octets",
-			sizeof(s->smtp.reject_reply) - 1);
-	snprintf(s->smtp.reject_reply, sizeof(s->smtp.reject_reply), "%s", text);
+	if (strlen(text) >= MW_REPLY_TEXT_MAX)
+		return mw_yaml_error(
+			y, node, key->name, "longer than %d octets", MW_REPLY_TEXT_MAX - 1);
+	snprintf(out, MW_REPLY_TEXT_MAX, "%s", text);
 	return 0;
+}
+
+static int take_reject_reply(
+	struct mw_yaml *y, yaml_node_t *node, const struct mw_yaml_key *key, void *object)
+{
+	S *s = object;
+	int rc = take_reply_text(y, node, key, "tpen%", s->smtp.reject_reply);
+
+	if (rc == 0 && strstr(s->smtp.reject_reply, "%t") == NULL)
+		return mw_yaml_error(y, node, key->name, "it must hold %%t, the ticket number");
+	return rc;
+}
+
+/* A refused message has no ticket yet. */
+static int take_refuse_reply(
+	struct mw_yaml *y, yaml_node_t *node, const struct mw_yaml_key *key, void *object)
+{
+	S *s = object;
+
+	return take_reply_text(y, node, key, "pen%", s->smtp.refuse_reply);
 }
 
 static const struct mw_yaml_key smtp_keys[] = {
 	{.name = "ports", .type = MW_YAML_CUSTOM, .take = take_ports},
 	{.name = "refuse_worm", .type = MW_YAML_BOOL, .offset = offsetof(S, smtp.refuse_worm)},
 	{.name = "refuse_spam", .type = MW_YAML_BOOL, .offset = offsetof(S, smtp.refuse_spam)},
+	{.name = "refuse_smuggling",
+		.type = MW_YAML_BOOL,
+		.offset = offsetof(S, smtp.refuse_smuggling)},
 	NUMBER("scan_budget_us", MW_YAML_U32, S, smtp.scan_budget_us, 1, 1000000),
 	NUMBER("hold_max_ms", MW_YAML_U32, S, smtp.hold_max_ms, 1, 600000),
 	NAME("banner_name", smtp.banner_name),
-	{.name = "reject_reply", .type = MW_YAML_CUSTOM, .take = take_reply},
+	{.name = "reject_reply", .type = MW_YAML_CUSTOM, .take = take_reject_reply},
+	{.name = "refuse_reply", .type = MW_YAML_CUSTOM, .take = take_refuse_reply},
 };
 
 static const struct mw_yaml_key store_keys[] = {

@@ -92,12 +92,53 @@ static void content_ends(
 	flow->content->receiving = NULL;
 	if (t == NULL)
 		return;
+	t->holds_flow = !lane->config.passive; /* until it is judged, which may be now */
 	mw_transfer_end(lane, t, event->complete);
-	if (t->state != MW_TRANSFER_JUDGED) {
+	flow->release_due = false;
+	if (t->state != MW_TRANSFER_JUDGED || flow->refusal == MW_REFUSAL_MESSAGE) {
 		mw_hold_begin(lane, flow, t, flow->client.nxt - 1);
 		return;
 	}
+	t->holds_flow = false;
 	mw_transfer_settle(lane, t);
+}
+
+/* Something a lax server takes for the end of the message. Refused by policy, it goes no further:
+ * the octet that decides is held, and so is all that would be commands to that server. */
+static void looks_like_an_end(
+	struct mw_lane *lane, struct mw_flow *flow, const struct mw_smtp_event *event)
+{
+	struct mw_transfer *t = flow->content->receiving;
+	uint32_t at = event->hold ? flow->client.nxt - 1 : flow->client.nxt;
+
+	mw_flow_anomaly(lane, flow, MW_REASON_SMUGGLING);
+	if (t == NULL || !mw_transfer_refuses_smuggling(lane, t))
+		return;
+	t->smuggles = true;
+	if (lane->config.passive)
+		return;
+	t->holds_flow = true;
+	flow->content->receiving = NULL;
+	flow->content->refusal_sinks = true;
+	mw_transfer_end(lane, t, false);
+	flow->release_due = false;
+	mw_hold_begin(lane, flow, t, at);
+}
+
+/* The server's own last word on what is to be refused: passed, and nothing is put in behind it. */
+static void note_last_word(struct mw_flow *flow, const struct mw_smtp_event *event)
+{
+	const struct mw_transfer *t;
+
+	if (flow->refusal != MW_REFUSAL_MESSAGE || flow->content == NULL)
+		return;
+	if (event->kind == MW_SMTP_REPLY && event->code == 421)
+		flow->content->server_said = true;
+	if (event->kind != MW_SMTP_FINAL_REPLY && event->kind != MW_SMTP_CONTENT_ABORT)
+		return;
+	t = transfer_of(flow, event->envelope);
+	if (t != NULL && t->holds_flow)
+		flow->content->server_said = true;
 }
 
 static void content_aborts(
@@ -123,6 +164,7 @@ static void content_aborts(
 
 void mw_content_event(struct mw_lane *lane, struct mw_flow *flow, const struct mw_smtp_event *event)
 {
+	note_last_word(flow, event);
 	switch (event->kind) {
 	case MW_SMTP_CONTENT_BEGIN:
 		content_begins(lane, flow, event);
@@ -141,7 +183,7 @@ void mw_content_event(struct mw_lane *lane, struct mw_flow *flow, const struct m
 		answered(lane, flow, event);
 		break;
 	case MW_SMTP_LOOKALIKE:
-		mw_flow_anomaly(lane, flow, MW_REASON_SMUGGLING);
+		looks_like_an_end(lane, flow, event);
 		break;
 	case MW_SMTP_ANOMALY:
 		if (event->reason == MW_REASON_EARLY_TALKER && !flow->server.seen)
@@ -197,7 +239,7 @@ static void finish(struct mw_lane *lane, struct mw_flow *flow)
 {
 	struct mw_smtp_event event;
 
-	if (flow->holding)
+	if (flow->holding && flow->content->transfers != NULL)
 		mw_transfer_drain(lane, flow->content->transfers);
 	do {
 		mw_smtp_finish(&flow->content->smtp, &event);
@@ -249,6 +291,10 @@ void mw_content_lose(struct mw_lane *lane, struct mw_flow *flow, enum mw_reason 
 		flow->reason = (uint8_t)reason;
 		flow->uninspected = true;
 		lane->counters.reason[reason]++;
+	}
+	if (flow->refusal == MW_REFUSAL_MESSAGE && !lane->config.passive) {
+		mw_refusal_cut(lane, flow); /* what is to be refused must not go on its way */
+		return;
 	}
 	flow->mode = MW_MODE_METADATA;
 	if (flow->content == NULL) /* it was not needed before */

@@ -31,6 +31,26 @@ void mw_dialogue_greet(struct mw_dialogue *d, const char *name, struct mw_dialog
 	add(out, "220 %s ESMTP\r\n", name);
 }
 
+void mw_dialogue_refused(struct mw_dialogue *d, bool sinks)
+{
+	memset(d, 0, sizeof(*d));
+	d->refused = true;
+	d->sinks = sinks;
+}
+
+/* RSET and NOOP too: a client whose connection goes on after them would put the next, innocent
+ * message into it (seen with Postfix's connection cache). */
+static void act_refused(const struct mw_dialogue *d, struct mw_dialogue_out *out)
+{
+	if (strcmp(d->verb, "QUIT") == 0)
+		add(out, "221 2.0.0 Bye\r\n");
+	else if (d->sinks)
+		return;
+	else
+		add(out, "421 4.7.0 Closing the connection behind a refused message\r\n");
+	out->close = true;
+}
+
 static void act(
 	struct mw_dialogue *d, const char *name, const char *reply, struct mw_dialogue_out *out)
 {
@@ -64,14 +84,17 @@ void mw_dialogue_feed(struct mw_dialogue *d, struct mw_span in, const char *name
 	for (size_t i = 0; i < in.len && !out->close; i++) {
 		uint8_t c = in.data[i];
 
-		if (++d->octets > OCTETS_MAX || d->lines >= LINES_MAX) {
+		if (!d->sinks && (++d->octets > OCTETS_MAX || d->lines >= LINES_MAX)) {
 			add(out, "421 4.7.0 Too much\r\n");
 			out->close = true;
 			return;
 		}
 		if (c == '\n') {
-			act(d, name, reply, out);
-			d->lines++;
+			if (d->refused)
+				act_refused(d, out);
+			else
+				act(d, name, reply, out);
+			d->lines = (uint16_t)(d->lines + !d->sinks);
 			d->line_len = 0;
 			d->verb_len = 0;
 			d->verb[0] = 0;

@@ -16,6 +16,8 @@ struct mw_dialogue {
 	uint32_t octets;
 	uint16_t line_len; /* octets of the line so far, kept or not */
 	uint8_t verb_len;
+	bool refused; /* behind a refused message: nothing is taken any more */
+	bool sinks;   /* what comes is the rest of that message: not looked at */
 	char verb[9]; /* the longest that is told apart: STARTTLS */
 };
 
@@ -26,6 +28,9 @@ struct mw_dialogue_out {
 };
 
 void mw_dialogue_greet(struct mw_dialogue *d, const char *name, struct mw_dialogue_out *out);
+/* The other beginning: a message has just been refused. QUIT ends it orderly, anything else with
+ * 421. `sinks`: the client may still be in the middle of the message, which is let run out. */
+void mw_dialogue_refused(struct mw_dialogue *d, bool sinks);
 /* `reply`: what follows "550 5.7.1 " at MAIL. */
 void mw_dialogue_feed(struct mw_dialogue *d, struct mw_span in, const char *name, const char *reply,
 	struct mw_dialogue_out *out);

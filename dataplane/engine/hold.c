@@ -41,7 +41,10 @@ void mw_hold_release(struct mw_lane *lane, struct mw_flow *flow)
 
 void mw_hold_release_due(struct mw_lane *lane, struct mw_flow *flow)
 {
-	if (flow->release_due && flow->content != NULL)
+	if (!flow->release_due || flow->content == NULL)
+		return;
+	flow->release_due = false;
+	if (flow->refusal != MW_REFUSAL_MESSAGE)
 		mw_hold_release(lane, flow);
 }
 

@@ -11,7 +11,9 @@
  *   count.c     octets that are counted only
  *   session.c   a connection's beginning and end, its report
  *   share.c     who may take how much of what connections share
- *   responder.c the conversation with a refused customer, in the server's place
+ *   responder.c the beginning of a conversation with a refused customer, in the server's place
+ *   refusal.c   the beginning of one with the sender of a refused message
+ *   talk.c      either conversation, to its end
  */
 #ifndef MW_DATAPLANE_ENGINE_INTERNAL_H
 #define MW_DATAPLANE_ENGINE_INTERNAL_H
@@ -94,6 +96,13 @@ enum mw_flow_mode {
 	MW_MODE_METADATA, /* counted, not inspected */
 };
 
+/* What is to be said to a client in the middle of a session, as soon as it may be said. */
+enum mw_refusal {
+	MW_REFUSAL_NONE,
+	MW_REFUSAL_SESSION, /* no more mail from this customer: 421 between two messages */
+	MW_REFUSAL_MESSAGE, /* the message whose end is held: 554 */
+};
+
 struct mw_content;
 struct mw_transfer;
 
@@ -138,6 +147,12 @@ struct mw_flow {
 	bool was_inspected;   /* to its end: nothing new may follow it unread */
 	uint8_t client_alone; /* packets of the client seen before any of the server */
 	bool handshake;	      /* the SYN or the greeting was seen: it begins at the beginning */
+	bool owned;	      /* the lane speaks in the server's place, or has done */
+	uint8_t refusal;      /* enum mw_refusal: asked for, not said yet */
+	uint8_t l2_len;
+	uint8_t l2[MW_L2_MAX]; /* in front of the client's IP header */
+	uint64_t refusal_ns;
+	struct mw_flow *refuse_prev, *refuse_next;
 	bool holding;
 	bool release_due;  /* the message that is held was judged */
 	uint32_t hold_seq; /* sequence number of the octet that decides */
@@ -167,6 +182,7 @@ struct mw_transfer {
 	bool complete;
 	bool refuse;
 	bool timed_out; /* released unjudged */
+	bool smuggles;	/* refused for what looks like its end */
 	enum mw_transfer_state state;
 	enum mw_reason reason;
 	enum mw_message_class klass;
@@ -204,9 +220,13 @@ struct mw_content {
 	struct mw_smtp smtp;
 	struct mw_segment
 		to_server; /* headers of the client's last packet: for what the lane sends on */
+	struct mw_segment to_client;   /* headers of the server's last packet */
 	struct mw_transfer *transfers; /* oldest first; the one being received is the last */
 	struct mw_transfer *receiving;
-	bool has_template;
+	bool has_template, has_client_template;
+	bool server_said;   /* the server itself has refused, or given up, what is to be refused */
+	bool refusal_sinks; /* the refused message has no end that the client and we agree on */
+	char refusal_text[MW_REPLY_TEXT_MAX];
 	uint32_t arrival_count; /* captures only */
 	uint64_t read_ns;	/* of the packet with the last octet that was read */
 	struct mw_arrival arrivals[MW_ARRIVALS];
@@ -242,7 +262,11 @@ struct mw_lane {
 	struct mw_flow *open_first, *open_last;
 	struct mw_flow *young_first, *young_last;
 	uint32_t young, young_contents; /* of which have content */
-	struct mw_use *use;		/* by customer */
+	struct mw_flow *refuse_first, *refuse_last, *refuse_cursor;
+	struct mw_flow *walk; /* the next open connection to be held against new verdicts */
+	bool walk_again;      /* there were newer ones before all had been seen */
+	uint64_t walked;      /* generation of the verdicts they were held against last */
+	struct mw_use *use;   /* by customer */
 	struct mw_responder *responder;
 	uint32_t *ham; /* by customer: since his last observation */
 	uint64_t ham_flush_ns;
@@ -346,6 +370,8 @@ struct mw_transfer *mw_transfer_begin(
 void mw_transfer_end(struct mw_lane *lane, struct mw_transfer *transfer, bool complete);
 /* True when it may be reported: judged and answered. Then it is reported and gone. */
 bool mw_transfer_settle(struct mw_lane *lane, struct mw_transfer *transfer);
+/* Does policy refuse a message for a look-alike of its end, and can it be refused? */
+bool mw_transfer_refuses_smuggling(const struct mw_lane *lane, const struct mw_transfer *transfer);
 /* Scans everything that waits, now. */
 void mw_transfer_drain(struct mw_lane *lane, struct mw_transfer *transfer);
 /* One record of the run queue; false when none waits. */
@@ -362,6 +388,16 @@ void mw_hold_release_due(struct mw_lane *lane, struct mw_flow *flow);
 void mw_hold_timeout(struct mw_lane *lane, struct mw_flow *flow);
 /* Sends what is kept, not sent yet and below `limit`, as segments of the lane's own. */
 void mw_hold_flush(struct mw_lane *lane, struct mw_flow *flow, uint32_t limit);
+
+/* --- refusal.c --- */
+/* The message that is held, or the session, is to be refused: done by the poll, when it may be. */
+void mw_refusal_ask(struct mw_lane *lane, struct mw_flow *flow, enum mw_refusal kind);
+void mw_refusal_forget(struct mw_lane *lane, struct mw_flow *flow);
+void mw_refusal_poll(struct mw_lane *lane);
+/* It could not be said within the time a message may be held. */
+void mw_refusal_timeout(struct mw_lane *lane, struct mw_flow *flow);
+/* RST to both ends, without a packet at hand. */
+void mw_refusal_cut(struct mw_lane *lane, struct mw_flow *flow);
 
 /* --- session.c --- */
 /* NULL when the table is full. `content`: inspect it (else metadata, by the customer's class). */
@@ -387,7 +423,7 @@ struct mw_responder *mw_responder_init(void *memory, uint32_t entries, uint64_t 
 bool mw_responder_owns(const struct mw_lane *lane, const struct mw_flow_key *key);
 /* A packet of a refused customer to an SMTP port: consumed and answered. */
 void mw_responder_packet(struct mw_lane *lane, struct mw_packet *packet,
-	const struct mw_frame *frame, const struct mw_verdict_entry *verdict);
+	const struct mw_frame *frame, uint32_t customer, const struct mw_verdict_entry *verdict);
 void mw_responder_tick(struct mw_lane *lane);
 /* Answers a segment with a RST to its sender (RFC 9293, 3.10.7.1). */
 void mw_responder_reset(

@@ -3,10 +3,13 @@
  */
 #include "dataplane/engine/internal.h"
 
+#include <stdio.h>
+
 #include "dataplane/proto/checksum.h"
 
 #define TIMERS_A_POLL  256u
 #define FLUSHED_A_POLL 1024u
+#define WALKED_A_POLL  256u
 
 struct layout {
 	size_t lane, scratch, flows, kept, envelopes, contents, transfers, records, responder, ham,
@@ -96,6 +99,13 @@ struct mw_lane *mw_lane_init(
 
 void mw_lane_set_snapshot(struct mw_lane *lane, const struct mw_snapshot *snapshot)
 {
+	if (lane->walked != snapshot->generation) {
+		lane->walked = snapshot->generation;
+		if (lane->walk == NULL)
+			lane->walk = lane->open_first;
+		else
+			lane->walk_again = true; /* those behind it are seen with the new ones */
+	}
 	lane->snapshot = snapshot;
 }
 
@@ -288,7 +298,7 @@ static struct mw_flow *stranger(struct mw_lane *lane, struct mw_packet *packet,
 	}
 	entry = verdict_in_force(lane, customer, &verdict);
 	if (from_client && (verdict == MW_VERDICT_REJECT || mw_responder_owns(lane, key))) {
-		mw_responder_packet(lane, packet, f, entry);
+		mw_responder_packet(lane, packet, f, customer, entry);
 		return NULL;
 	}
 	if (verdict == MW_VERDICT_RESET && from_client) {
@@ -332,9 +342,9 @@ static bool is_successor(const struct mw_lane *lane, const struct mw_flow *flow,
 	}
 	if (from_client || !half->isn_known || half->isn == f->seq)
 		return false;
-	/* Closed: a SYN-ACK that the client did not want, old or forged, was answered with a RST,
-	 * and here is the right one (RFC 9293, figure 9). */
-	return lane->config.passive || flow->state == MW_FLOW_CLOSED ||
+	/* A SYN-ACK that the client did not want, old or forged, was answered with a RST, and here
+	 * is the right one (RFC 9293, figure 9). */
+	return lane->config.passive || flow->reset_by_client ||
 	       (flow->syn_again && f->ack == flow->syn_again_isn + 1);
 }
 
@@ -346,6 +356,20 @@ static bool outlives_rst(const struct mw_lane *lane, const struct mw_flow *flow,
 	return lane->config.passive && flow->state == MW_FLOW_CLOSED && flow->ended_by_rst &&
 	       from_client && f->payload_len > 0 &&
 	       mw_seq_before(flow->client.high, f->seq + f->payload_len);
+}
+
+/* For what may have to be said when there is no packet at hand. */
+static void keep_l2(struct mw_flow *flow, const struct mw_packet *packet, const struct mw_frame *f,
+	bool from_client)
+{
+	if (flow->l2_len > 0 || f->l3 > sizeof(flow->l2) || f->l3 < 14)
+		return;
+	memcpy(flow->l2, packet->data, f->l3);
+	flow->l2_len = (uint8_t)f->l3;
+	if (!from_client) {
+		memcpy(flow->l2, packet->data + 6, 6);
+		memcpy(flow->l2 + 6, packet->data, 6);
+	}
 }
 
 static void note_syn(struct mw_flow *flow, const struct mw_frame *f, bool from_client)
@@ -367,6 +391,59 @@ static void note_syn(struct mw_flow *flow, const struct mw_frame *f, bool from_c
 	if (from_client) {
 		flow->mss = f->mss;
 		flow->window = f->window;
+	}
+}
+
+/* Open connections of a customer whose verdict has changed. In clear, mail ends with a word (421
+ * between two messages, 554 at the end of one); a verdict that is withdrawn before it was said is
+ * forgotten. */
+static void verdict_on_open(struct mw_lane *lane, struct mw_flow *flow, enum mw_verdict verdict,
+	const struct mw_verdict_entry *entry)
+{
+	if (verdict == MW_VERDICT_REJECT) {
+		if (flow->content != NULL && flow->refusal == MW_REFUSAL_NONE)
+			snprintf(flow->content->refusal_text, sizeof(flow->content->refusal_text),
+				"%s", entry->reply);
+		mw_refusal_ask(lane, flow, MW_REFUSAL_SESSION);
+	} else if (flow->refusal == MW_REFUSAL_SESSION && !flow->holding) {
+		mw_refusal_forget(lane, flow);
+	}
+}
+
+/* A few open connections a poll are held against verdicts that are new: idle ones send no packet.
+ */
+static void walk(struct mw_lane *lane)
+{
+	uint32_t steps = WALKED_A_POLL;
+
+	while (lane->walk != NULL && steps-- > 0) {
+		struct mw_flow *flow = lane->walk;
+		enum mw_verdict verdict;
+		const struct mw_verdict_entry *entry =
+			verdict_in_force(lane, flow->customer, &verdict);
+
+		lane->walk = flow->open_next;
+		if (verdict == MW_VERDICT_RESET)
+			mw_refusal_cut(lane, flow);
+		else
+			verdict_on_open(lane, flow, verdict, entry);
+		if (lane->walk == NULL && lane->walk_again) {
+			lane->walk = lane->open_first;
+			lane->walk_again = false;
+		}
+	}
+}
+
+/* A connection that the lane has taken over: the client talks to us, the server to nobody. */
+static void in_owned(struct mw_lane *lane, struct mw_flow *flow, struct mw_packet *packet,
+	const struct mw_frame *f, bool from_client, const struct mw_verdict_entry *verdict)
+{
+	flow->last_ns = lane->now_ns; /* it stays for as long as one of them speaks */
+	if (from_client) {
+		mw_responder_packet(lane, packet, f, flow->customer, verdict);
+	} else {
+		mw_responder_reset(lane, packet, f);
+		mw_packet_drop(packet, MW_REASON_AFTER_REFUSAL);
 	}
 }
 
@@ -403,13 +480,17 @@ static void in_connection(struct mw_lane *lane, struct mw_flow *flow, struct mw_
 	const struct mw_frame *f, bool from_client)
 {
 	enum mw_verdict verdict;
+	const struct mw_verdict_entry *entry = verdict_in_force(lane, flow->customer, &verdict);
 
-	verdict_in_force(lane, flow->customer, &verdict);
+	if (flow->owned) {
+		in_owned(lane, flow, packet, f, from_client, entry);
+		return;
+	}
 	if (flow->state == MW_FLOW_CLOSED) {
 		in_closed(lane, flow, packet, f, from_client, verdict);
 		return;
 	}
-	if (verdict == MW_VERDICT_REJECT || verdict == MW_VERDICT_RESET) {
+	if (verdict == MW_VERDICT_RESET) {
 		mw_session_reset(lane, flow, packet, f);
 		return;
 	}
@@ -418,6 +499,7 @@ static void in_connection(struct mw_lane *lane, struct mw_flow *flow, struct mw_
 		return;
 	}
 	flow->last_ns = lane->now_ns;
+	keep_l2(flow, packet, f, from_client);
 	note_syn(flow, f, from_client);
 	if (from_client)
 		flow->ttl = f->ttl;
@@ -429,6 +511,9 @@ static void in_connection(struct mw_lane *lane, struct mw_flow *flow, struct mw_
 		mw_stream_client(lane, flow, packet, f);
 	else
 		mw_reply_server(lane, flow, packet, f);
+	if (flow->state != MW_FLOW_CLOSED &&
+		(verdict == MW_VERDICT_REJECT || flow->refusal == MW_REFUSAL_SESSION))
+		verdict_on_open(lane, flow, verdict, entry);
 	if (flow->state != MW_FLOW_CLOSED && mw_session_over(lane, flow))
 		mw_session_close(lane, flow);
 }
@@ -536,6 +621,8 @@ bool mw_lane_poll(struct mw_lane *lane, uint64_t now_ns)
 
 	lane->now_ns = now_ns;
 	scan(lane);
+	walk(lane);
+	mw_refusal_poll(lane);
 	while ((flow = mw_wheel_due(&lane->wheel, now_ns, &steps)) != NULL)
 		mw_session_timer(lane, flow);
 	mw_responder_tick(lane);

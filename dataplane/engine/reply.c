@@ -190,12 +190,39 @@ static void payload_in(struct mw_lane *lane, struct mw_flow *flow, struct mw_pac
 		}
 		break;
 	case MW_KEPT_REFUSED:
+		if (!lane->config.passive) { /* the server repeats it, what closes its gap first */
+			mw_packet_drop(packet, MW_REASON_OVER_BUDGET);
+			return;
+		}
 		mw_content_lose(lane, flow, MW_REASON_MEMORY);
-		return;
+		break;
 	case MW_KEPT_OK:
 		break;
 	}
 	mw_reply_pump(lane, flow);
+	if (flow->was_reset)
+		mw_packet_drop(packet, MW_REASON_VERDICT_RESET);
+}
+
+/* Keeps the headers for what the lane may have to say in the server's place. */
+static void keep_template(
+	struct mw_flow *flow, const struct mw_packet *packet, const struct mw_frame *frame)
+{
+	struct mw_segment *t = &flow->content->to_client;
+
+	if (!mw_segment_keep_l2(t, packet->data, frame))
+		return;
+	t->v6 = frame->v6;
+	t->ttl = frame->ttl;
+	t->src = frame->src;
+	t->dst = frame->dst;
+	t->sport = frame->sport;
+	t->dport = frame->dport;
+	t->window = frame->window;
+	if (!flow->content->has_client_template || (int32_t)(frame->tsval - t->tsval) > 0)
+		t->tsval = frame->tsval;
+	t->has_ts = frame->has_ts;
+	flow->content->has_client_template = true;
 }
 
 /* Of several SYNs of a client it is the server that says which one counts. What lies in front of
@@ -291,6 +318,8 @@ void mw_reply_server(struct mw_lane *lane, struct mw_flow *flow, struct mw_packe
 		mw_count_octets(half, frame, seq);
 		return;
 	}
+	if (flow->content != NULL)
+		keep_template(flow, packet, frame);
 	if (frame->payload_len > 0 && mw_near(half, seq)) { /* else no receiver takes it */
 		payload_in(lane, flow, packet, frame, seq);
 		if (flow->content == NULL)

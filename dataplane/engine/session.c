@@ -16,6 +16,8 @@ static void open_add(struct mw_lane *lane, struct mw_flow *flow)
 
 static void open_remove(struct mw_lane *lane, struct mw_flow *flow)
 {
+	if (lane->walk == flow)
+		lane->walk = flow->open_next;
 	if (flow->open_prev != NULL)
 		flow->open_prev->open_next = flow->open_next;
 	else
@@ -97,6 +99,7 @@ void mw_session_close(struct mw_lane *lane, struct mw_flow *flow)
 	mw_stream_finish(lane, flow);
 	flow->was_inspected = mw_flow_inspected(flow);
 	mw_share_young_end(lane, flow);
+	mw_refusal_forget(lane, flow);
 	if (flow->content != NULL)
 		mw_content_detach(lane, flow, false);
 	report(lane, flow);
@@ -144,7 +147,9 @@ void mw_session_timer(struct mw_lane *lane, struct mw_flow *flow)
 		uint64_t hold_due =
 			flow->hold_since_ns + (uint64_t)lane->config.hold_max_ms * MW_NS_PER_MS;
 
-		if (lane->now_ns >= hold_due)
+		if (lane->now_ns >= hold_due && flow->refusal != MW_REFUSAL_NONE)
+			mw_refusal_timeout(lane, flow);
+		else if (lane->now_ns >= hold_due)
 			mw_hold_timeout(lane, flow);
 		else if (hold_due < due)
 			due = hold_due;

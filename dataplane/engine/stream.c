@@ -330,6 +330,10 @@ static void payload_in(struct mw_lane *lane, struct mw_flow *flow, struct mw_pac
 		return;
 	}
 	parse(lane, flow);
+	if (flow->was_reset) {
+		mw_packet_drop(packet, MW_REASON_VERDICT_RESET);
+		return;
+	}
 	if (flow->content == NULL) { /* inspection ended within this segment: it goes whole */
 		if (kept == MW_KEPT_CONFLICT)
 			replaced(packet, frame);

@@ -5,6 +5,8 @@
  */
 #include "dataplane/engine/internal.h"
 
+#include <stdio.h>
+
 /* How a record lies in a block of the queue. */
 struct queued {
 	uint32_t data_len;
@@ -167,22 +169,35 @@ static int32_t threshold_for(const struct mw_lane *lane, const struct mw_flow *f
 	return lane->snapshot->settings.default_threshold_milli;
 }
 
-/* What policy makes of what was found. A message that is not whole is never refused. */
+/* Nothing is refused of a customer whom others share, nor where one end is not seen. */
+static bool may_refuse(const struct mw_lane *lane, const struct mw_transfer *t)
+{
+	if (lane->config.passive)
+		return true;
+	if (t->flow->one_sided || lane->snapshot == NULL || t->timed_out)
+		return false;
+	return !mw_snapshot_customer_entry(lane->snapshot, t->flow->customer)->shared;
+}
+
+/* What policy makes of what was found. A message that is not whole is never refused, but for one
+ * that was given up at something that looks like its end. */
 static void choose_action(const struct mw_lane *lane, struct mw_transfer *t)
 {
-	bool refuse_worm = true, refuse_spam = false;
+	bool may = may_refuse(lane, t), refuse_worm = may, refuse_spam = false;
 
-	/* Live, a message cannot be refused by itself in this build: it is observed, and evidence
-	 * says so rather than what policy would have liked. */
-	if (!lane->config.passive) {
-		refuse_worm = false;
-	} else if (lane->snapshot != NULL) {
-		refuse_worm = lane->snapshot->settings.refuse_worm;
-		refuse_spam = lane->snapshot->settings.refuse_spam;
+	if (lane->snapshot != NULL) {
+		refuse_worm = may && lane->snapshot->settings.refuse_worm;
+		refuse_spam = may && lane->snapshot->settings.refuse_spam;
 	}
 	t->refuse = false;
-	if (!t->complete) {
+	if (t->smuggles) {
+		t->refuse = true;
+		t->reason = MW_REASON_REFUSE_SMUGGLING;
+	} else if (!t->complete) {
 		t->reason = MW_REASON_INCOMPLETE;
+	} else if (t->flow->refusal == MW_REFUSAL_SESSION) {
+		t->refuse = true;
+		t->reason = MW_REASON_REFUSE_VERDICT;
 	} else if (t->klass == MW_CLASS_WORM) {
 		t->refuse = refuse_worm;
 		t->reason = refuse_worm ? MW_REASON_REFUSE_WORM : MW_REASON_OBSERVED_WORM;
@@ -192,6 +207,49 @@ static void choose_action(const struct mw_lane *lane, struct mw_transfer *t)
 	} else {
 		t->reason = MW_REASON_CLEAN;
 	}
+}
+
+bool mw_transfer_refuses_smuggling(const struct mw_lane *lane, const struct mw_transfer *t)
+{
+	return may_refuse(lane, t) &&
+	       (lane->snapshot == NULL || lane->snapshot->settings.refuse_smuggling);
+}
+
+/* The dearest rule that matched: what the sender may be told of what was found. */
+static struct mw_span rule_of(const struct mw_transfer *t)
+{
+	const struct mw_match *dearest = t->matches;
+
+	for (uint32_t i = 1; i < t->match_count; i++)
+		if (t->matches[i].score_milli > dearest->score_milli)
+			dearest = &t->matches[i];
+	return dearest != NULL ? dearest->rule : mw_span_of(NULL, 0);
+}
+
+/* Written before the flow gives the message up. */
+static void refusal_text(struct mw_transfer *t)
+{
+	char *text = t->flow->content->refusal_text;
+	size_t size = sizeof(t->flow->content->refusal_text);
+	const struct mw_snapshot *snapshot = t->lane->snapshot;
+	struct mw_span rule = rule_of(t);
+	char found[64];
+	size_t len;
+
+	if (t->reason == MW_REASON_REFUSE_VERDICT && !t->smuggles)
+		return; /* it is there: the verdict's own */
+	if (t->smuggles)
+		snprintf(found, sizeof(found), "ambiguous end of data");
+	else
+		snprintf(found, sizeof(found), "%s %.*s",
+			t->klass == MW_CLASS_WORM ? "worm" : "spam",
+			(int)(rule.len < 40 ? rule.len : 40), (const char *)rule.data);
+	len = (size_t)snprintf(text, size, "%.110s: %s, reference %016llx",
+		snapshot != NULL ? snapshot->settings.refuse_reply : "message refused", found,
+		(unsigned long long)fingerprint(t->lane, t));
+	for (size_t i = 0; i < len && i < size - 1; i++) /* names of rules are octets of a file */
+		if (text[i] < 0x20 || text[i] > 0x7e)
+			text[i] = '?';
 }
 
 static void judge(struct mw_lane *lane, struct mw_transfer *t)
@@ -226,6 +284,12 @@ static void judge(struct mw_lane *lane, struct mw_transfer *t)
 		t->reason = MW_REASON_SCAN_TIMEOUT;
 	}
 	lane->counters.reason[t->reason]++;
+	if (t->refuse && t->holds_flow) {
+		refusal_text(t);
+		mw_refusal_ask(lane, t->flow, MW_REFUSAL_MESSAGE);
+		if (t->answered) /* before its end, by the server itself */
+			t->flow->content->server_said = true;
+	}
 	/* Not now: what is held goes on to be parsed, and that may end this very message's flow. */
 	if (t->holds_flow)
 		t->flow->release_due = true;

@@ -74,10 +74,12 @@ void mw_policy_settings_default(struct mw_policy_settings *out)
 	*out = (struct mw_policy_settings){.smtp_ports = {25},
 		.smtp_port_count = 1,
 		.refuse_worm = true,
+		.refuse_smuggling = true,
 		.scan_budget_us = 50,
 		.hold_max_ms = 8000,
 		.default_threshold_milli = 2000,
-		.banner_name = "mailweir"};
+		.banner_name = "mailweir",
+		.refuse_reply = "message refused by the provider's mail filter"};
 }
 
 static size_t align64(size_t n)

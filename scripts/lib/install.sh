@@ -11,7 +11,7 @@ MW_PACKAGES_BUILD=(
 # publicsuffix: the list of top-level domains, read when Mailweir starts.
 MW_PACKAGES_RUN=(publicsuffix python3-minimal)
 # The live lab: namespaces, real mail servers, and the people's tools to look at them.
-MW_PACKAGES_LAB=(iproute2 ethtool procps util-linux postfix openssl curl jq python3)
+MW_PACKAGES_LAB=(iproute2 ethtool procps util-linux mount postfix openssl curl jq python3)
 # promtool is in prometheus; zstd opens the test corpus.
 MW_PACKAGES_TEST=(
 	python3 clang-14 clang-format-14 libclang-rt-14-dev libasan8 libubsan1 binutils shellcheck zstd prometheus

@@ -135,6 +135,9 @@ static void defaults_and_values(void **state)
 	assert_int_equal(policy.default_threshold_milli, 3500);
 	assert_true(policy.refuse_worm);
 	assert_false(policy.refuse_spam);
+	assert_true(policy.refuse_smuggling);
+	assert_string_equal(policy.refuse_reply,
+		"message refused, please call +49 1 or write to desk@isp.example");
 	mw_settings_reject_reply(&s, "MW-2026-000123", reply);
 	assert_string_equal(reply, "outbound mail is refused, ticket MW-2026-000123, please call "
 				   "+49 1 or write to desk@isp.example");

@@ -45,10 +45,18 @@ static void on_frame(struct rig *rig, enum mw_port port, const uint8_t *frame, u
 		hand->made_to_server++;
 		server_takes(hand, frame, &f);
 	}
+	if (port == MW_PORT_INSIDE && f.payload_len > 0 &&
+		hand->to_client_len + f.payload_len <= sizeof(hand->to_client) &&
+		len <= sizeof(hand->last_to_client)) {
+		memcpy(hand->to_client + hand->to_client_len, frame + f.payload, f.payload_len);
+		hand->to_client_len += f.payload_len;
+		memcpy(hand->last_to_client, frame, len);
+		hand->last_to_client_len = len;
+	}
 	if ((f.flags & MW_TCP_RST) != 0) {
 		hand->last_reset_seq = f.seq;
 		if (port == MW_PORT_OUTSIDE)
-			hand->resets_to_server++;
+			hand->resets_to_server++, hand->reset_seq_to_server = f.seq;
 		else
 			hand->resets_to_client++;
 	}
@@ -147,7 +155,7 @@ enum mw_reason hand_raw(struct hand *hand, struct mw_segment *side, uint8_t flag
 	s.flags = flags;
 	s.seq = seq;
 	s.mss = hand->silly ? 1460 : 0;
-	s.ack = (side == &hand->client ? &hand->server : &hand->client)->seq;
+	s.ack = side == &hand->client ? hand->server.seq : hand->client.seq - hand->held_back;
 	size = mw_segment_write(&s, mw_span_of(data, len), hand->frame, sizeof(hand->frame));
 	assert_true(size > 0);
 	if (hand->silly) {

@@ -23,7 +23,13 @@ struct hand {
 	uint8_t frame[HAND_FRAME];
 	/* what the lane made */
 	uint32_t made, made_to_server, resets_to_client, resets_to_server;
-	uint32_t last_reset_seq;
+	uint32_t last_reset_seq, reset_seq_to_server;
+	uint32_t held_back; /* of the client's octets the server has not got, nor acknowledges, so
+			       many */
+	uint8_t to_client[4096]; /* what the lane said to the client, repeats and all */
+	uint32_t to_client_len;
+	uint8_t last_to_client[2048]; /* its last frame with payload */
+	uint32_t last_to_client_len;
 	/* The client's octets as its server reads them: the first copy of each, whoever sent it,
 	 * by distance from `stream_first` (the octet behind the SYN). */
 	uint32_t stream_first;

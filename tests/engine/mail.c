@@ -60,7 +60,7 @@ static void send_data(struct net *net, const struct mail_text *t)
 	uint32_t len = 0;
 
 	for (uint32_t i = 0; i < t->len; i++) {
-		if (line_start && t->octets[i] == '.')
+		if (line_start && t->octets[i] == '.' && !t->raw)
 			out[len++] = '.';
 		out[len++] = t->octets[i];
 		line_start = i > 0 && t->octets[i - 1] == '\r' && t->octets[i] == '\n';

@@ -13,6 +13,7 @@ struct mail_text {
 	uint8_t octets[MAIL_MAX];
 	uint32_t len;
 	bool bdat;
+	bool raw; /* dots that begin a line are not stuffed */
 	bool bad; /* holds the phrase of the fake rule */
 };
 

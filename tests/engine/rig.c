@@ -38,6 +38,7 @@ static void on_message(void *ctx, const struct mw_lane_message *m)
 	memcpy(out->sha256, m->facts->sha256, 32);
 	out->complete = m->complete;
 	out->klass = m->klass;
+	out->refused = m->refuse;
 	out->rcpts = m->envelope->rcpt_count;
 	out->data_reply = m->envelope->data_reply;
 	if (m->envelope->mail_from.len < sizeof(out->mail_from) && m->envelope->mail_from.len > 0)
@@ -92,11 +93,13 @@ void rig_verdict(struct rig *rig, enum mw_verdict verdict, const char *reply)
 		.line_count = 2 * customers,
 		.verdicts = &verdict_record,
 		.verdict_count = 1,
-		.generation = 2};
+		.generation = ++rig->generation};
 	const struct mw_snapshot *snapshot;
 	size_t size;
 
 	mw_policy_settings_default(&settings);
+	settings.refuse_spam = rig->refuse_spam;
+	settings.refuse_smuggling = rig->refuse_smuggling;
 	memset(line, 0, sizeof(line));
 	for (uint32_t i = 0; i < customers; i++) {
 		char text[64];
@@ -113,7 +116,7 @@ void rig_verdict(struct rig *rig, enum mw_verdict verdict, const char *reply)
 	}
 	qsort(line, 2 * customers, sizeof(line[0]), by_key);
 	verdict_record = (struct mw_verdict_record){
-		.customer_index = 0, .verdict = verdict, .generation = 2};
+		.customer_index = 0, .verdict = verdict, .generation = in.generation};
 	snprintf(verdict_record.reply, sizeof(verdict_record.reply), "%s",
 		reply != NULL ? reply : "");
 	size = (mw_snapshot_bytes(&in) + 63) & ~(size_t)63;
@@ -139,6 +142,8 @@ void rig_open(struct rig *rig, const struct rig_options *options)
 
 	memset(rig, 0, sizeof(*rig));
 	fake_open_scans = 0;
+	rig->refuse_spam = options->refuse_spam;
+	rig->refuse_smuggling = options->refuse_smuggling;
 	if (charsets == NULL) {
 		assert_int_equal(mw_charset_table_open(&charsets), 0);
 		assert_int_equal(mw_tld_table_open(NULL, &tlds), 0);

@@ -14,6 +14,7 @@ struct rig_message {
 	uint8_t sha256[32];
 	bool complete;
 	enum mw_message_class klass;
+	bool refused;
 	char mail_from[128];
 	uint32_t rcpts;
 	int data_reply;
@@ -32,6 +33,8 @@ struct rig {
 	struct mw_lane_session session;
 	uint32_t sessions;
 	uint64_t ham;
+	uint64_t generation; /* of the policy */
+	bool refuse_spam, refuse_smuggling;
 };
 
 struct rig_options {
@@ -42,7 +45,8 @@ struct rig_options {
 	const char *reply;
 	uint32_t contents, messages, kept_blocks, record_blocks; /* 0: plenty */
 	uint32_t flows, responders;
-	uint32_t customers; /* 0: one */
+	uint32_t customers;		    /* 0: one */
+	bool refuse_spam, refuse_smuggling; /* live; the fake rule's class is spam */
 };
 
 void rig_open(struct rig *rig, const struct rig_options *options);

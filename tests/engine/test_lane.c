@@ -460,35 +460,6 @@ static void a_reset_is_a_reset(void **state)
 	rig_close(&rig);
 }
 
-/* REJECT on a connection that is open already: both ends get a RST they believe. */
-static void an_open_connection_is_cut(void **state)
-{
-	static struct mail_pair pair;
-
-	for (uint64_t seed = 1; seed <= 50; seed++) {
-		struct rig rig;
-		struct rig_options options = {0};
-		struct net net;
-
-		seed_now = seed;
-		rig_open(&rig, &options);
-		net_init(&net, seed + 60000, rig.lane);
-		rig.net = &net;
-		mail_init(&pair, &net, 6, 20000);
-		net.on_data = mail_on_data;
-		net.ctx = &pair;
-		net_connect(&net);
-		net_run(&net, net.now_ns + (3 + net_random(&net, 20)) * MW_NS_PER_MS);
-		rig_verdict(&rig, MW_VERDICT_REJECT, REPLY);
-		assert_true(net_run(&net, net.now_ns + 60 * MW_NS_PER_S));
-		assert_true(net.peer[NET_CLIENT].refused);
-		assert_true(net.peer[NET_SERVER].refused);
-		mw_lane_finish(rig.lane, net.now_ns);
-		rig_assert_empty(&rig);
-		rig_close(&rig);
-	}
-}
-
 /* Everything that is not SMTP of the inside's clients passes bit for bit, whatever its octets are.
  */
 static void the_rest_passes_bit_for_bit(void **state)
@@ -597,7 +568,6 @@ int main(void)
 		cmocka_unit_test_teardown(tls_passes_unread, print_seed),
 		cmocka_unit_test_teardown(the_responder_refuses, print_seed),
 		cmocka_unit_test(a_reset_is_a_reset),
-		cmocka_unit_test_teardown(an_open_connection_is_cut, print_seed),
 		cmocka_unit_test(the_rest_passes_bit_for_bit),
 		cmocka_unit_test(owner_is_symmetric),
 	};

@@ -59,12 +59,14 @@ static void make(enum kind kind, union record *r)
 		r->settings = (struct mw_policy_settings){.smtp_ports = {25, 2525},
 			.smtp_port_count = 2,
 			.refuse_worm = true,
+			.refuse_smuggling = true,
 			.scan_budget_us = 50,
 			.hold_max_ms = 8000,
 			.default_threshold_milli = 2000,
 			.ruleset_path = "/var/lib/mailweir/rules/7.mwr",
 			.ruleset_generation = 7,
-			.banner_name = "mx.example.net"};
+			.banner_name = "mx.example.net",
+			.refuse_reply = "message refused, please call +49 89 1234"};
 		break;
 	case MESSAGE:
 		r->event.kind = MW_EVENT_MESSAGE;
@@ -312,7 +314,7 @@ static void test_hostile(void **state)
 		memcpy(bad, good, len);
 		bad[len] = 0;
 		assert_int_equal(decode_exact(k, bad, len + 1, &r), -EBADMSG);
-		bad[0] = 2;
+		bad[0] = 99;
 		assert_int_equal(decode_exact(k, bad, len, &r), -EPROTO);
 		for (unsigned round = 0; round < 20000; round++) {
 			size_t n = len;

@@ -3,6 +3,9 @@
 
 LAB_DOMAINS=(recipient.example trade.example garden.example school.example)
 PLANE_PIDS=()
+# What a lab may have otherwise: its rules, and more lines of the section smtp.
+LAB_RULES=${LAB_RULES:-$MW_ROOT/docs/examples/phrases.txt}
+LAB_SMTP=()
 
 appliance_settings() { # DEADLINE
 	cat <<-END
@@ -22,12 +25,13 @@ appliance_settings() { # DEADLINE
 		  postmaster: postmaster@isp.example
 		smtp:
 		  banner_name: mailweir.isp.example
+		$(printf '  %s\n' "${LAB_SMTP[@]}")
 		store:
 		  policy_mib: 64
 		  events_mib: 64
 		  cases_mib: 64
 		rules:
-		  - $MW_ROOT/docs/examples/phrases.txt
+		  - $LAB_RULES
 		classes:
 		  business:
 		    deadline: $1
