@@ -365,9 +365,11 @@ static void fin_in(
 	struct mw_half *half = &flow->client;
 	uint32_t end = seq + frame->payload_len;
 
-	/* A FIN ends the stream where its receiver gets to it first. */
-	if (!half->fin || (!half->fin_sent && mw_seq_before(end, half->fin_seq) &&
-				  !mw_seq_before(end, half->nxt))) {
+	/* A FIN ends the stream where its receiver gets to it first; one that never left, and that
+	 * the stream has gone past, was none. */
+	if (!half->fin || (!half->fin_sent && (mw_seq_before(half->fin_seq, half->nxt) ||
+						      (mw_seq_before(end, half->fin_seq) &&
+							      !mw_seq_before(end, half->nxt))))) {
 		half->fin = true;
 		half->fin_seq = end;
 		if (half->acked == half->fin_seq + 1) { /* captured before it */
@@ -488,6 +490,29 @@ static bool begins_with_hello(const struct mw_packet *packet, const struct mw_fr
 	return n > 0 && (strncasecmp(p, "EHLO ", n) == 0 || strncasecmp(p, "HELO ", n) == 0);
 }
 
+/* Between two commands a capture may be joined, too: the session is told as one seen in mid-stream,
+ * and its messages all the same. */
+static void join_midstream(struct mw_lane *lane, struct mw_flow *flow,
+	const struct mw_packet *packet, const struct mw_frame *frame)
+{
+	static const char *const begins[] = {
+		"MAIL FROM:", "RCPT TO:", "RSET\r\n", "DATA\r\n", "BDAT "};
+	const char *p = (const char *)packet->data + frame->payload;
+
+	for (size_t i = 0; i < sizeof(begins) / sizeof(begins[0]); i++) {
+		size_t n = strlen(begins[i]);
+
+		if (frame->payload_have < n || strncasecmp(p, begins[i], n) != 0)
+			continue;
+		flow->handshake = true;
+		flow->uninspected = true;
+		flow->reason = MW_REASON_MIDSTREAM;
+		lane->counters.reason[MW_REASON_MIDSTREAM]++;
+		mw_smtp_join(&flow->content->smtp);
+		return;
+	}
+}
+
 /* Has the client heard the server? Then it is no flood, and its content is looked at. */
 static void grow_up(struct mw_lane *lane, struct mw_flow *flow, const struct mw_frame *frame)
 {
@@ -537,6 +562,9 @@ void mw_stream_client(struct mw_lane *lane, struct mw_flow *flow, struct mw_pack
 	}
 	if (frame->payload_len > 0 && !flow->handshake && lane->config.passive)
 		flow->handshake = begins_with_hello(packet, frame);
+	if (frame->payload_len > 0 && !flow->handshake && lane->config.passive &&
+		flow->content != NULL)
+		join_midstream(lane, flow, packet, frame);
 	if (frame->payload_len > 0 && !flow->handshake) { /* neither SYN nor greeting was seen */
 		mw_content_lose(lane, flow, MW_REASON_MIDSTREAM);
 		mw_count_octets(half, frame, seq);

@@ -36,6 +36,12 @@ void mw_smtp_set_now(struct mw_smtp *s, uint64_t now_ns)
 	s->now_ns = now_ns;
 }
 
+void mw_smtp_join(struct mw_smtp *s)
+{
+	mw_smtp_queue_pop(s);
+	s->greeted = s->client_seen = true;
+}
+
 void mw_smtp_set_one_sided(struct mw_smtp *s)
 {
 	s->one_sided = true;

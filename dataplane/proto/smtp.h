@@ -238,6 +238,9 @@ void mw_smtp_close(struct mw_smtp *s);
 
 /* The time of the octets that are fed next; only copied into envelopes. */
 void mw_smtp_set_now(struct mw_smtp *s, uint64_t now_ns);
+/* The session is joined between two commands: its greeting went by before. Before anything is fed.
+ */
+void mw_smtp_join(struct mw_smtp *s);
 /* One direction only is seen: from now on (and for what is outstanding) a missing reply counts as
  * acceptance; nothing is ever BLOCKED. Octets of the server are read for STARTTLS only. */
 void mw_smtp_set_one_sided(struct mw_smtp *s);

@@ -258,6 +258,10 @@ static void server_line(struct mail_pair *pair, struct net *net, const char *lin
 	unsigned size;
 	bool last;
 
+	/* Each of these drops what came of a message in chunks (RFC 3030, 2; RFC 5321, 4.1.4). */
+	if (strncasecmp(line, "RSET", 4) == 0 || strncasecmp(line, "MAIL", 4) == 0 ||
+		strncasecmp(line, "EHLO", 4) == 0 || strncasecmp(line, "HELO", 4) == 0)
+		pair->current.len = 0;
 	if (strncasecmp(line, "EHLO", 4) == 0) {
 		say(net, NET_SERVER, "250-server.example\r\n250-PIPELINING\r\n250 CHUNKING\r\n");
 	} else if (strcasecmp(line, "DATA\r\n") == 0) {

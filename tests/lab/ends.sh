@@ -34,7 +34,7 @@ parse() {
 
 # A build without the setting observes.
 policy_known() {
-	grep -qE '^ +smuggling:' "$MW_ROOT/docs/mailweir.example.yaml"
+	grep -qE '^ +refuse_smuggling:' "$MW_ROOT/docs/mailweir.example.yaml"
 }
 
 address() { # 4|6 LAST
@@ -107,7 +107,7 @@ make_appliance() { # POLICY
 	printf 'LETTER\t5\tletter of the mailweir lab\n' >"$LAB_DIR/letter.txt"
 	LAB_RULES=$LAB_DIR/letter.txt
 	LAB_SMTP=('refuse_spam: false')
-	! policy_known || LAB_SMTP+=("smuggling: $1")
+	! policy_known || LAB_SMTP+=("refuse_smuggling: $([[ $1 == refuse ]] && printf true || printf false)")
 	appliance_prepare 30m
 	cp "$(program lab-events "$LAB_BUILD")" "$LAB_DIR/bin/"
 	plane_start control || die 'the control plane does not start'
