@@ -155,6 +155,7 @@ struct mw_flow {
 	bool parsing;	   /* guards against re-entry */
 	bool server_parsing;
 	bool ended_by_rst;
+	bool reset_by_client;
 	bool syn_again; /* another SYN of the client was seen, of this number */
 	uint32_t syn_again_isn;
 	bool flushing;	      /* the capture is over: nothing that is missing will come */

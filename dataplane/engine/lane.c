@@ -349,7 +349,10 @@ static bool is_successor(const struct mw_lane *lane, const struct mw_flow *flow,
 	}
 	if (from_client || !half->isn_known || half->isn == f->seq)
 		return false;
-	return lane->config.passive || (flow->syn_again && f->ack == flow->syn_again_isn + 1);
+	/* A SYN-ACK that the client did not want, old or forged, was answered with a RST, and here
+	 * is the right one (RFC 9293, figure 9). */
+	return lane->config.passive || flow->reset_by_client ||
+	       (flow->syn_again && f->ack == flow->syn_again_isn + 1);
 }
 
 /* A capture in which the client speaks on behind a RST: its receiver did not believe it. What
@@ -451,14 +454,16 @@ static void in_owned(struct mw_lane *lane, struct mw_flow *flow, struct mw_packe
 	}
 }
 
-/* Late packets of a connection that is over pass. What is new of a client that was read to its end
- * does not: an end that its server does not know of would be a way past inspection. */
+/* Late packets of a connection that is over pass. Octets of a client that was read to its end do so
+ * only where the server has acknowledged them: an end that its server does not know of would be a
+ * way past inspection, for what is new as for what has left and was lost behind us, of which no
+ * copy is kept any more. */
 static void in_closed(struct mw_lane *lane, const struct mw_flow *flow, struct mw_packet *packet,
 	const struct mw_frame *f, bool from_client, enum mw_verdict verdict)
 {
 	uint32_t end = f->seq + f->payload_len;
-	bool past = flow->client.known && mw_seq_before(flow->client.sent_high, end) &&
-		    f->payload_len > 0;
+	bool past =
+		flow->client.known && mw_seq_before(flow->client.acked, end) && f->payload_len > 0;
 
 	mw_packet_forward(packet, MW_REASON_INSPECTED);
 	if (lane->config.passive || (f->flags & MW_TCP_RST) != 0)
@@ -471,6 +476,10 @@ static void in_closed(struct mw_lane *lane, const struct mw_flow *flow, struct m
 								  : MW_REASON_VERDICT_RESET);
 	} else if (from_client && flow->was_inspected && past) {
 		mw_packet_drop(packet, MW_REASON_OUT_OF_WINDOW);
+	} else if (!from_client && flow->reset_by_client && (f->flags & MW_TCP_ACK) != 0) {
+		/* It has not heard the RST, or not believed it (octets in front of it were lost):
+		 * here is one at the very number it expects (RFC 5961, 3.2). */
+		mw_responder_reset(lane, packet, f);
 	}
 }
 

@@ -247,6 +247,20 @@ static void begin_where_the_server_does(
 	client->kept.floor = ack;
 }
 
+/* Before it has answered the SYN a server may still have an older connection on these ports. It
+ * says where that one stands, the client answers with a RST, and all begins anew (RFC 9293, 3.5.1):
+ * both have to pass, and say nothing about this connection. */
+static bool of_an_older_one(
+	const struct mw_lane *lane, const struct mw_flow *flow, const struct mw_frame *frame)
+{
+	const struct mw_half *client = &flow->client;
+
+	return !lane->config.passive && mw_flow_inspected(flow) && !flow->server.known &&
+	       client->isn_known && client->known &&
+	       (frame->flags & (MW_TCP_ACK | MW_TCP_SYN | MW_TCP_RST)) == MW_TCP_ACK &&
+	       frame->ack - client->isn - 1 > client->high - client->isn - 1;
+}
+
 void mw_reply_server(struct mw_lane *lane, struct mw_flow *flow, struct mw_packet *packet,
 	const struct mw_frame *frame)
 {
@@ -254,6 +268,8 @@ void mw_reply_server(struct mw_lane *lane, struct mw_flow *flow, struct mw_packe
 	uint32_t seq = frame->seq + ((frame->flags & MW_TCP_SYN) != 0 ? 1 : 0);
 
 	mw_packet_forward(packet, MW_REASON_INSPECTED);
+	if (of_an_older_one(lane, flow, frame))
+		return;
 	if ((frame->flags & (MW_TCP_SYN | MW_TCP_ACK)) == (MW_TCP_SYN | MW_TCP_ACK) &&
 		!half->known && mw_flow_inspected(flow) && !lane->config.passive)
 		begin_where_the_server_does(lane, flow, frame);
@@ -309,6 +325,9 @@ void mw_reply_server(struct mw_lane *lane, struct mw_flow *flow, struct mw_packe
 		if (flow->content == NULL)
 			return;
 	} else {
+		/* How far it is, whether its octets came by here or went another way. */
+		if (!lane->config.passive && mw_near(half, seq))
+			half->high = mw_seq_max(half->high, seq);
 		mw_reply_pump(lane, flow);
 	}
 	if ((frame->flags & MW_TCP_FIN) != 0 && !half->fin) {

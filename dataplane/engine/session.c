@@ -121,7 +121,16 @@ void mw_session_remove(struct mw_lane *lane, struct mw_flow *flow)
 	lane->counters.flows = lane->flows.used;
 }
 
-static uint64_t patience_ns(const struct mw_flow *flow)
+/* Live, a FIN counts when it has arrived: one that was kept back, or sent so that it gets lost
+ * behind us, must not make the lane forget a connection that its server still holds. */
+static bool is_closing(const struct mw_lane *lane, const struct mw_flow *flow)
+{
+	if (lane->config.passive)
+		return flow->client.fin || flow->server.fin;
+	return flow->client.fin_acked || flow->server.fin_acked;
+}
+
+static uint64_t patience_ns(const struct mw_lane *lane, const struct mw_flow *flow)
 {
 	switch (flow->state) {
 	case MW_FLOW_EMBRYONIC:
@@ -131,12 +140,12 @@ static uint64_t patience_ns(const struct mw_flow *flow)
 	case MW_FLOW_OPEN:
 		break;
 	}
-	return flow->client.fin || flow->server.fin ? MW_CLOSING_NS : MW_IDLE_NS;
+	return is_closing(lane, flow) ? MW_CLOSING_NS : MW_IDLE_NS;
 }
 
 void mw_session_timer(struct mw_lane *lane, struct mw_flow *flow)
 {
-	uint64_t idle_due = flow->last_ns + patience_ns(flow);
+	uint64_t idle_due = flow->last_ns + patience_ns(lane, flow);
 	uint64_t due = idle_due;
 
 	if (flow->holding) {

@@ -261,7 +261,8 @@ static void replaced(struct mw_packet *packet, const struct mw_frame *frame)
 
 /* Cuts octets off the front of the packet: what the server has acknowledged it will not look at
  * again, and what it was is not known here any more. Nothing left is an empty segment at the old
- * place, which draws an acknowledgement as a repeat or a keep-alive does (RFC 9293, 3.10.7.4). */
+ * place, which draws an acknowledgement as a repeat or a keep-alive does (RFC 9293, 3.10.7.4); but
+ * a FIN stays where it was. */
 static void cut_front(struct mw_packet *packet, struct mw_frame *frame, uint32_t len)
 {
 	uint8_t *payload = packet->data + frame->payload, *seq = packet->data + frame->l4 + 4;
@@ -269,13 +270,13 @@ static void cut_front(struct mw_packet *packet, struct mw_frame *frame, uint32_t
 
 	memmove(payload, payload + len, rest);
 	frame->payload_len = frame->payload_have = rest;
-	if (rest > 0) {
+	if (rest > 0 || (frame->flags & MW_TCP_FIN) != 0) {
 		frame->seq += len;
 		for (int i = 0; i < 4; i++)
 			seq[i] = (uint8_t)(frame->seq >> (24 - 8 * i));
-	} else {
-		packet->data[frame->l4 + 13] &= (uint8_t)~MW_TCP_PSH;
 	}
+	if (rest == 0)
+		packet->data[frame->l4 + 13] &= (uint8_t)~MW_TCP_PSH;
 	packet->len = packet->wire_len = frame->payload + rest;
 	mw_checksum_rewrite(packet->data, frame, rest);
 	mw_packet_forward(packet, MW_REASON_TRIMMED_ACKED);
@@ -392,6 +393,40 @@ static void fin_in(
 	half->fin_sent = packet->forward;
 }
 
+#define RESET_TTL 64
+
+/* Writes the client's RST anew where anything about it could keep it from being heard: another
+ * number, a low hop limit, options (a server throws away what carries a signature it does not
+ * expect). */
+static void write_reset(
+	struct mw_lane *lane, struct mw_packet *packet, const struct mw_frame *frame, uint32_t seq)
+{
+	struct mw_segment s = {
+		.v6 = frame->v6,
+		.ttl = RESET_TTL,
+		.src = frame->src,
+		.dst = frame->dst,
+		.sport = frame->sport,
+		.dport = frame->dport,
+		.seq = seq,
+		.ack = frame->ack,
+		.flags = frame->flags & (MW_TCP_RST | MW_TCP_ACK),
+		.window = frame->window,
+	};
+	bool plain = frame->l4 - frame->l3 == (frame->v6 ? 40 : 20) &&
+		     packet->len == frame->l4 + 20u && frame->ttl >= RESET_TTL;
+	uint32_t size;
+
+	if ((plain && frame->seq == seq) || !mw_segment_keep_l2(&s, packet->data, frame))
+		return;
+	size = mw_segment_write(&s, mw_span_of(NULL, 0), lane->frame, sizeof(lane->frame));
+	if (size == 0 || size > packet->len)
+		return;
+	memcpy(packet->data, lane->frame, size);
+	packet->len = packet->wire_len = size;
+	mw_packet_forward(packet, MW_REASON_TRIMMED_HOLD);
+}
+
 /* A RST ends the connection where the server will believe it: RFC 9293, 3.10.7.4 with RFC 5961. */
 static void rst_in(struct mw_lane *lane, struct mw_flow *flow, struct mw_packet *packet,
 	const struct mw_frame *frame)
@@ -410,15 +445,9 @@ static void rst_in(struct mw_lane *lane, struct mw_flow *flow, struct mw_packet 
 			mw_flow_anomaly(lane, flow, MW_REASON_BLIND_RST);
 			return;
 		}
-		if (frame->seq !=
-			at) { /* the server has everything up to here, and expects no more */
-			uint8_t *seq = packet->data + frame->l4 + 4;
-
-			for (int i = 0; i < 4; i++)
-				seq[i] = (uint8_t)(at >> (24 - 8 * i));
-			mw_checksum_rewrite(packet->data, frame, frame->payload_len);
-			mw_packet_forward(packet, MW_REASON_TRIMMED_HOLD);
-		}
+		/* The server has everything up to here, and expects no more. */
+		write_reset(lane, packet, frame, at);
+		flow->reset_by_client = true;
 	}
 	flow->ended_by_rst = true;
 	mw_session_close(lane, flow);
@@ -445,7 +474,11 @@ static void note_ack(struct mw_lane *lane, struct mw_flow *flow, const struct mw
 
 		if (server->fin && ack == server->fin_seq + 1)
 			ack = server->fin_seq;
-		if (mw_near(server, ack))
+		/* Live, one who acknowledges what has not come by here is a liar: the server drops
+		 * such a segment (RFC 9293, 3.10.7.4), and its replies are still to come. Unless
+		 * it says itself that it is farther on: reply.c. */
+		if (mw_near(server, ack) &&
+			(lane->config.passive || !mw_seq_before(server->high, ack)))
 			server->acked = ack;
 		server->ack_seen = true;
 	}
@@ -509,6 +542,8 @@ void mw_stream_client(struct mw_lane *lane, struct mw_flow *flow, struct mw_pack
 	mw_packet_forward(packet, MW_REASON_INSPECTED);
 	grow_up(lane, flow, frame);
 	note_ack(lane, flow, frame);
+	if (!lane->config.passive && mw_seq_before(flow->server.nxt, flow->server.acked))
+		mw_reply_pump(lane, flow); /* replies that went another way */
 	if ((frame->flags & MW_TCP_RST) != 0) {
 		rst_in(lane, flow, packet, frame);
 		return;

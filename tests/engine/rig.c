@@ -62,19 +62,39 @@ static void on_ham(void *ctx, uint32_t customer, uint32_t ham, uint64_t now_ns)
 	((struct rig *)ctx)->ham += ham;
 }
 
+struct mw_ip rig_client(uint32_t customer, uint32_t host, bool v6)
+{
+	char text[64];
+	struct mw_ip ip;
+
+	if (v6)
+		snprintf(text, sizeof(text), "2001:db8:%x::%x", customer, host & 0xffff);
+	else if (customer == 0)
+		snprintf(text, sizeof(text), "192.0.2.%u", host & 255);
+	else
+		snprintf(text, sizeof(text), "198.18.%u.%u", customer & 255, host & 255);
+	mw_ip_parse(text, &ip);
+	return ip;
+}
+
+static int by_key(const void *a, const void *b)
+{
+	const struct mw_line_record *x = a, *y = b;
+
+	return mw_line_key_compare(&x->key, &y->key);
+}
+
 void rig_verdict(struct rig *rig, enum mw_verdict verdict, const char *reply)
 {
 	static struct mw_policy_settings settings;
-	struct mw_customer_record customer = {.index = 0,
-		.id = "K1",
-		.inspection = MW_INSPECTION_CONTENT,
-		.spam_threshold_milli = 2000};
-	struct mw_line_record line[2] = {{.customer_index = 0}, {.customer_index = 0}};
+	static struct mw_customer_record customer[RIG_CUSTOMERS];
+	static struct mw_line_record line[2 * RIG_CUSTOMERS];
+	uint32_t customers = rig->config.customers;
 	struct mw_snapshot_input in = {.settings = &settings,
-		.customers = &customer,
-		.customer_count = 1,
+		.customers = customer,
+		.customer_count = customers,
 		.lines = line,
-		.line_count = 2,
+		.line_count = 2 * customers,
 		.verdicts = &verdict_record,
 		.verdict_count = 1,
 		.generation = ++rig->generation};
@@ -84,8 +104,21 @@ void rig_verdict(struct rig *rig, enum mw_verdict verdict, const char *reply)
 	mw_policy_settings_default(&settings);
 	settings.refuse_spam = rig->refuse_spam;
 	settings.refuse_smuggling = rig->refuse_smuggling;
-	assert_int_equal(mw_prefix_parse("192.0.2.0/24", &line[0].key.prefix), 0);
-	assert_int_equal(mw_prefix_parse("2001:db8::/48", &line[1].key.prefix), 0);
+	memset(line, 0, sizeof(line));
+	for (uint32_t i = 0; i < customers; i++) {
+		char text[64];
+
+		customer[i] = (struct mw_customer_record){.index = i,
+			.inspection = MW_INSPECTION_CONTENT,
+			.spam_threshold_milli = 2000};
+		snprintf(customer[i].id, sizeof(customer[i].id), "K%u", i + 1);
+		line[2 * i].customer_index = line[2 * i + 1].customer_index = i;
+		snprintf(text, sizeof(text), i == 0 ? "192.0.2.0/24" : "198.18.%u.0/24", i);
+		assert_int_equal(mw_prefix_parse(text, &line[2 * i].key.prefix), 0);
+		snprintf(text, sizeof(text), "2001:db8:%x::/48", i);
+		assert_int_equal(mw_prefix_parse(text, &line[2 * i + 1].key.prefix), 0);
+	}
+	qsort(line, 2 * customers, sizeof(line[0]), by_key);
 	verdict_record = (struct mw_verdict_record){
 		.customer_index = 0, .verdict = verdict, .generation = in.generation};
 	snprintf(verdict_record.reply, sizeof(verdict_record.reply), "%s",
@@ -112,6 +145,7 @@ void rig_open(struct rig *rig, const struct rig_options *options)
 	size_t size;
 
 	memset(rig, 0, sizeof(*rig));
+	fake_open_scans = 0;
 	rig->refuse_spam = options->refuse_spam;
 	rig->refuse_smuggling = options->refuse_smuggling;
 	if (charsets == NULL) {
@@ -128,7 +162,7 @@ void rig_open(struct rig *rig, const struct rig_options *options)
 		.kept_blocks = or_usual(options->kept_blocks, 1024),
 		.record_blocks = or_usual(options->record_blocks, 256),
 		.responders = or_usual(options->responders, 8),
-		.customers = 1,
+		.customers = or_usual(options->customers, 1),
 		.scan_budget_ns = options->scan_budget_ns,
 		.spent_ns = fake_stopwatch,
 		.hold_max_ms = options->hold_max_ms != 0 ? options->hold_max_ms : 8000,
@@ -158,9 +192,33 @@ void rig_assert_empty(const struct rig *rig)
 	assert_int_equal(rig->lane->transfer_pool.used, 0);
 	assert_int_equal(rig->lane->record_pool.used, 0);
 	assert_int_equal(rig->lane->tls_pool.used, 0);
+	assert_int_equal(rig->lane->young, 0);
+	assert_int_equal(rig->lane->young_contents, 0);
+	for (uint32_t i = 0; i < rig->config.customers; i++) {
+		assert_int_equal(rig->lane->use[i].kept, 0);
+		assert_int_equal(rig->lane->use[i].contents, 0);
+	}
 	assert_int_equal(fake_open_scans, 0);
 	for (int i = 0; i < MW_RULES_SLOTS; i++)
 		assert_int_equal(rig->lane->rules[i].users, 0);
+}
+
+uint32_t rig_timers(const struct rig *rig)
+{
+	const struct mw_wheel *wheel = &rig->lane->wheel;
+	uint32_t timers = 0;
+
+	for (uint32_t i = 0; i < MW_WHEEL_SLOTS; i++) {
+		uint32_t at = wheel->slot[i];
+
+		while (at != MW_FLOW_NONE) {
+			const struct mw_flow_link *link = mw_flow_entry(wheel->table, at);
+
+			timers++;
+			at = link->wheel_next;
+		}
+	}
+	return timers;
 }
 
 void rig_close(struct rig *rig)

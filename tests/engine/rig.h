@@ -6,7 +6,8 @@
 #include "dataplane/verdict/snapshot.h"
 #include "tests/engine/net.h"
 
-#define RIG_MESSAGES 64
+#define RIG_MESSAGES  64
+#define RIG_CUSTOMERS 256
 
 struct rig_message {
 	uint64_t size;
@@ -45,14 +46,21 @@ struct rig_options {
 	const char *reply;
 	uint32_t contents, messages, kept_blocks, record_blocks; /* 0: plenty */
 	uint32_t flows, responders;
+	uint32_t customers;		    /* 0: one */
 	bool refuse_spam, refuse_smuggling; /* live; the fake rule's class is spam */
 	uint16_t port;			    /* 0: 25 */
 };
 
 void rig_open(struct rig *rig, const struct rig_options *options);
+/* An address of a customer's: customer 0 has 192.0.2.0/24 and 2001:db8::/48, customer n beyond it
+ * 198.18.n.0/24 and 2001:db8:n::/48. */
+struct mw_ip rig_client(uint32_t customer, uint32_t host, bool v6);
+/* The verdict on customer 0; all others have PASS. */
 void rig_verdict(struct rig *rig, enum mw_verdict verdict, const char *reply);
 void rig_close(struct rig *rig);
-/* Everything that was taken from a pool is back, every scan is ended. */
+/* Everything that was taken from a pool is back, nobody is charged, every scan is ended. */
 void rig_assert_empty(const struct rig *rig);
+/* Entries of the flow table whose timer is on the wheel. */
+uint32_t rig_timers(const struct rig *rig);
 
 #endif
