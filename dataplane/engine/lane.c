@@ -468,6 +468,9 @@ void mw_lane_packet(struct mw_lane *lane, uint64_t now_ns, struct mw_packet *pac
 		case MW_FRAME_FRAGMENT:
 			mw_packet_forward(packet, MW_REASON_FRAGMENT);
 			break;
+		case MW_FRAME_DEEP:
+			mw_packet_forward(packet, MW_REASON_L2_DEPTH);
+			break;
 		case MW_FRAME_MALFORMED:
 		case MW_FRAME_OTHER:
 			mw_packet_forward(packet, MW_REASON_FORWARDED);
