@@ -2,18 +2,12 @@
  * Packets under way lie in slots: found by a keyed hash, strung in the order of their beginning,
  * all of them and those of one source. So each fragment costs the same, however many there are, and
  * whoever has to make room is found at once.
- *
- * A mark remembers that fragments of an identification went by. It is what keeps pieces that passed
- * unread (of a packet that was no SMTP then) from being completed at the server by a first fragment
- * that was read with other pieces. A mark is only ever overwritten by a younger one, so nobody gets
- * rid of it by a flood; two that share a place are taken for each other, to the disadvantage of
- * fragmented mail alone.
  */
 #include "dataplane/flow/fragments.h"
 
 #include <string.h>
 
-#include "common/base/time.h"
+#include "dataplane/flow/marks.h"
 #include "dataplane/flow/table.h"
 
 #define NONE	       UINT32_MAX
@@ -68,11 +62,6 @@ struct source {
 	uint32_t packets, pieces;
 };
 
-struct mark {
-	uint32_t tag;	 /* of the hash; its lowest bit: read as SMTP, else passed */
-	uint32_t when_s; /* 0: never */
-};
-
 struct mw_fragments {
 	struct mw_fragments_config config;
 	struct list age;
@@ -82,7 +71,7 @@ struct mw_fragments {
 	uint32_t *buckets;
 	struct slot *slots;
 	struct piece *pieces;
-	struct mark *marks;
+	struct mw_marks marks;
 	struct source sources[SOURCES];
 };
 
@@ -116,7 +105,7 @@ static struct layout layout_of(const struct mw_fragments_config *c)
 	l.buckets = place_of(&at, bucket_count(c->packets) * sizeof(uint32_t));
 	l.slots = place_of(&at, c->packets * sizeof(struct slot));
 	l.pieces = place_of(&at, c->pieces * sizeof(struct piece));
-	l.marks = place_of(&at, c->marks * sizeof(struct mark));
+	l.marks = place_of(&at, mw_marks_bytes(c->marks));
 	l.total = at;
 	return l;
 }
@@ -138,7 +127,7 @@ struct mw_fragments *mw_fragments_init(void *memory, const struct mw_fragments_c
 	f->buckets = (uint32_t *)(void *)(base + l.buckets);
 	f->slots = (struct slot *)(void *)(base + l.slots);
 	f->pieces = (struct piece *)(void *)(base + l.pieces);
-	f->marks = (struct mark *)(void *)(base + l.marks);
+	mw_marks_init(&f->marks, base + l.marks, config->marks);
 	for (uint32_t i = 0; i <= f->bucket_mask; i++)
 		f->buckets[i] = NONE;
 	for (uint32_t i = 0; i < config->packets; i++)
@@ -307,43 +296,10 @@ static struct slot *open_slot(struct mw_fragments *f, uint64_t now_ns, uint64_t 
 	return s;
 }
 
-static struct mark *mark_of(const struct mw_fragments *f, uint64_t hash)
-{
-	return &f->marks[(hash >> 20) & (f->config.marks - 1)];
-}
-
-static uint32_t tag_of(uint64_t hash, bool read)
-{
-	return ((uint32_t)hash & ~1u) | (read ? 1 : 0);
-}
-
-static void set_mark(struct mw_fragments *f, uint64_t now_ns, uint64_t hash, bool read)
-{
-	if (f->config.marks > 0)
-		*mark_of(f, hash) =
-			(struct mark){tag_of(hash, read), (uint32_t)(now_ns / MW_NS_PER_S) + 1};
-}
-
-/* Seconds since something of this identification went by; UINT32_MAX: never. */
-static uint32_t mark_age(const struct mw_fragments *f, uint64_t now_ns, uint64_t hash)
-{
-	const struct mark *m;
-
-	if (f->config.marks == 0)
-		return UINT32_MAX;
-	m = mark_of(f, hash);
-	return m->when_s == 0 ? UINT32_MAX : (uint32_t)(now_ns / MW_NS_PER_S) + 1 - m->when_s;
-}
-
-static bool is_marked(const struct mw_fragments *f, uint64_t hash, bool read)
-{
-	return f->config.marks > 0 && mark_of(f, hash)->tag == tag_of(hash, read);
-}
-
 static enum mw_fragments_action pass(
 	struct mw_fragments *f, uint64_t now_ns, uint64_t hash, struct mw_fragments_result *result)
 {
-	set_mark(f, now_ns, hash, false);
+	mw_marks_set(&f->marks, now_ns, hash, false);
 	result->reason = MW_REASON_FRAGMENT;
 	return MW_FRAGMENTS_PASS;
 }
@@ -422,7 +378,7 @@ static enum mw_fragments_action whole(
 	result->count = 0;
 	for (uint32_t at = s->first; at != NONE; at = f->pieces[at].next)
 		result->handle[result->count++] = f->pieces[at].handle;
-	set_mark(f, now_ns, s->hash, true);
+	mw_marks_set(&f->marks, now_ns, s->hash, true);
 	result->reason = MW_REASON_FRAGMENT_JOINED;
 	close_slot(f, s, MW_REASON_NONE);
 	return MW_FRAGMENTS_WHOLE;
@@ -452,7 +408,7 @@ static enum mw_fragments_action collect(struct mw_fragments *f, uint64_t now_ns,
 	if (s->has_first && s->have + g->len == (g->more ? s->total : g->offset + g->len)) {
 		if (s->head + s->have + g->len > UINT16_MAX)
 			return kill(f, s, MW_REASON_FRAGMENT_BAD, result);
-		if (mark_age(f, now_ns, s->hash) <= MW_FRAGMENTS_REUSE_S)
+		if (mw_marks_used(&f->marks, now_ns, s->hash))
 			return kill(f, s, MW_REASON_FRAGMENT_REUSED, result);
 		keep(f, s, g, octets, handle);
 		return whole(f, now_ns, s, result);
@@ -515,10 +471,9 @@ enum mw_fragments_action mw_fragments_add(struct mw_fragments *f, uint64_t now_n
 	if (s == NULL) {
 		if (what == PASSES)
 			return pass(f, now_ns, hash, result);
-		if (g.offset != 0 && is_marked(f, hash, false) &&
-			mark_age(f, now_ns, hash) <= MW_FRAGMENTS_LIFE_NS / MW_NS_PER_S)
+		if (g.offset != 0 && mw_marks_passed(&f->marks, now_ns, hash))
 			return pass(f, now_ns, hash, result); /* the first one did */
-		if (is_marked(f, hash, true) && mark_age(f, now_ns, hash) <= MW_FRAGMENTS_REUSE_S) {
+		if (mw_marks_read(&f->marks, now_ns, hash)) {
 			result->reason = MW_REASON_FRAGMENT_REUSED;
 			return MW_FRAGMENTS_DROP;
 		}

@@ -12,9 +12,6 @@
 #include "dataplane/proto/fragment.h"
 
 #define MW_FRAGMENTS_LIFE_NS UINT64_C(30000000000) /* RFC 791 leaves it open; Linux takes 30 s */
-/* An identification is not used again within the life of a packet on its way: RFC 6864, 4.3. The
- * longest a receiver waits for the rest is the same: RFC 1122, 3.3.2. */
-#define MW_FRAGMENTS_REUSE_S 120u
 #define MW_FRAGMENTS_PIECES                                                       \
 	64u /* of one packet: 64 KiB in pieces of what every IPv4 link carries is \
 	       more, 9000 octets in such pieces a quarter */

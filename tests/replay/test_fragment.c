@@ -14,6 +14,7 @@
 #include <cmocka.h>
 
 #include "common/base/time.h"
+#include "dataplane/flow/marks.h"
 
 #define PACKETS	 64
 #define PIECES	 512
@@ -513,6 +514,35 @@ static void test_reuse(void **state)
 	}
 }
 
+/* One place for all marks: the second that takes it speaks for the first as well. */
+static void test_shared_mark(void **state)
+{
+	struct plan other = {.port = 80, .len = 32, .more = true};
+	struct plan first = {.port = 25, .id = 100, .len = 32, .more = true};
+	struct plan rest = {.id = 100, .offset = 32, .len = 8};
+	uint64_t now = START_NS;
+
+	(void)state;
+	open_table(PACKETS, PIECES, 1);
+	for (int n = 0; n < 3; n++) {
+		for (int i = 0; i < n; i++) {
+			other.id++;
+			assert_int_equal(add_plan(now, &other), MW_FRAGMENTS_PASS);
+		}
+		now += MW_MARKS_LIFE_S / 2 * MW_NS_PER_S;
+		assert_int_equal(add_plan(now, &first), MW_FRAGMENTS_KEEP);
+		if (n < 2) { /* alone in its place, and not the same */
+			assert_int_equal(add_plan(now, &rest), MW_FRAGMENTS_WHOLE);
+			give_back();
+		} else {
+			assert_int_equal(add_plan(now, &rest), MW_FRAGMENTS_DROP);
+			assert_int_equal(result.reason, MW_REASON_FRAGMENT_REUSED);
+		}
+		now += (MW_MARKS_LIFE_S + 1) * MW_NS_PER_S;
+	}
+	close_table();
+}
+
 static void test_expiry(void **state)
 {
 	struct plan p = {.port = 25, .len = 32, .more = true};
@@ -739,6 +769,7 @@ int main(void)
 		cmocka_unit_test(test_header_and_pieces),
 		cmocka_unit_test(test_pass),
 		cmocka_unit_test(test_reuse),
+		cmocka_unit_test(test_shared_mark),
 		cmocka_unit_test(test_expiry),
 		cmocka_unit_test(test_flood),
 		cmocka_unit_test(test_model),
