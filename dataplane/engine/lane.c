@@ -5,6 +5,7 @@
 
 #include <stdio.h>
 
+#include "dataplane/flow/fragments.h"
 #include "dataplane/proto/checksum.h"
 
 #define TIMERS_A_POLL  256u
@@ -168,13 +169,15 @@ static bool surely_not_smtp(const struct mw_port_set *ports, const uint8_t *p, u
 {
 	uint32_t l4;
 
-	if (len < 38)
+	if (len < 34)
 		return true;
 	if (p[12] == 0x08 && p[13] == 0x00 && p[14] == 0x45) {
 		if (p[23] != 6)
 			return true;
-		if ((p[20] & 0x3f) != 0 || p[21] != 0)
+		if ((p[20] & 0x3f) != 0 || p[21] != 0) /* the last one may be of an octet */
 			return false;
+		if (len < 38)
+			return true;
 		l4 = 34;
 	} else if (p[12] == 0x86 && p[13] == 0xdd && len >= 58) {
 		if (p[20] == 17 || p[20] == 58)
@@ -187,6 +190,16 @@ static bool surely_not_smtp(const struct mw_port_set *ports, const uint8_t *p, u
 	}
 	return !mw_port_set_has(ports, (uint16_t)(p[l4] << 8 | p[l4 + 1])) &&
 	       !mw_port_set_has(ports, (uint16_t)(p[l4 + 2] << 8 | p[l4 + 3]));
+}
+
+/* Of fragments that have no ports: where all of a packet's meet. */
+static uint16_t collector(uint64_t key, const uint8_t *frame, uint32_t len, uint16_t lanes)
+{
+	struct mw_fragment g;
+
+	if (!mw_fragment_parse(frame, len, &g))
+		return MW_LANE_ANY;
+	return (uint16_t)((mw_fragments_hash(key, &g) >> 32) % lanes);
 }
 
 uint16_t mw_lane_owner(const struct mw_port_set *smtp_ports, uint64_t key, const uint8_t *frame,
@@ -202,8 +215,14 @@ uint16_t mw_lane_owner(const struct mw_port_set *smtp_ports, uint64_t key, const
 
 	if (surely_not_smtp(smtp_ports, frame, len))
 		return MW_LANE_ANY;
-	if (mw_frame_parse(frame, len, len, &f) != MW_FRAME_TCP)
+	switch (mw_frame_parse(frame, len, len, &f)) {
+	case MW_FRAME_TCP:
+		break;
+	case MW_FRAME_FRAGMENT:
+		return collector(key, frame, len, lanes);
+	default:
 		return MW_LANE_ANY;
+	}
 	if (!mw_port_set_has(smtp_ports, f.sport) && !mw_port_set_has(smtp_ports, f.dport))
 		return MW_LANE_ANY;
 	first = memcmp(&f.src, &f.dst, sizeof(f.src));
@@ -559,8 +578,10 @@ void mw_lane_packet(struct mw_lane *lane, uint64_t now_ns, struct mw_packet *pac
 	struct mw_frame f;
 
 	lane->now_ns = now_ns;
-	lane->counters.rx_packets++;
-	lane->counters.rx_bytes += packet->wire_len;
+	if (!packet->joined) {
+		lane->counters.rx_packets++;
+		lane->counters.rx_bytes += packet->wire_len;
+	}
 	packet->port_out = across(packet->port_in);
 	if (surely_not_smtp(lane->config.smtp_ports, packet->data, packet->len)) {
 		mw_packet_forward(packet, MW_REASON_FORWARDED);
@@ -570,7 +591,16 @@ void mw_lane_packet(struct mw_lane *lane, uint64_t now_ns, struct mw_packet *pac
 			tcp(lane, packet, &f);
 			break;
 		case MW_FRAME_FRAGMENT:
+			if (packet->joined) { /* fragments of a fragment: no host makes them */
+				mw_packet_drop(packet, MW_REASON_FRAGMENT_BAD);
+				break;
+			}
 			mw_packet_forward(packet, MW_REASON_FRAGMENT);
+			if (!lane->config.passive)
+				return;
+			break;
+		case MW_FRAME_DEEP:
+			mw_packet_forward(packet, MW_REASON_L2_DEPTH);
 			break;
 		case MW_FRAME_MALFORMED:
 		case MW_FRAME_OTHER:
@@ -579,10 +609,17 @@ void mw_lane_packet(struct mw_lane *lane, uint64_t now_ns, struct mw_packet *pac
 		}
 	}
 	lane->counters.reason[packet->reason]++;
-	if (packet->forward) {
+	if (packet->forward && !packet->joined) {
 		lane->counters.tx_packets++;
 		lane->counters.tx_bytes += packet->len;
 	}
+}
+
+void mw_lane_fragment(struct mw_lane *lane, enum mw_reason reason, uint32_t sent)
+{
+	lane->counters.reason[reason]++;
+	lane->counters.tx_packets += sent > 0;
+	lane->counters.tx_bytes += sent;
 }
 
 static void flush_ham(struct mw_lane *lane)

@@ -51,6 +51,7 @@ struct mw_packet {
 	uint32_t wire_len;  /* octets the frame had on the wire; > len when a capture cut it */
 	uint8_t port_in;    /* enum mw_port */
 	bool checksum_good; /* the device has checked the TCP checksum */
+	bool joined;	    /* put together from fragments: longer than a link carries */
 	/* out */
 	bool forward; /* send it to port_out; else it ends here, for `reason` */
 	uint8_t port_out;
@@ -170,7 +171,9 @@ bool mw_lane_set_rules(
 	struct mw_lane *lane, const struct mw_ruleset *rules, struct mw_scan_scratch *scratch);
 bool mw_lane_rules_in_use(const struct mw_lane *lane, const struct mw_ruleset *rules);
 
-/* Decides about one packet: fills forward, port_out, reason; may transmit packets of its own. */
+/* Decides about one packet: fills forward, port_out, reason; may transmit packets of its own.
+ * Live, FRAGMENT means: not decided. The rim collects it (dataplane/flow/fragments.h), brings the
+ * whole with `joined`, and tells with mw_lane_fragment() what became of each. */
 void mw_lane_packet(struct mw_lane *lane, uint64_t now_ns, struct mw_packet *packet);
 
 /* After each burst, and when idle: timers, scanning under the budget, release of held ends. True
@@ -181,7 +184,8 @@ bool mw_lane_poll(struct mw_lane *lane, uint64_t now_ns);
 void mw_lane_finish(struct mw_lane *lane, uint64_t now_ns);
 
 /* Which of `lanes` owns this frame's connection: a symmetric keyed hash over addresses, ports and
- * VLAN tags, or MW_LANE_ANY for what no lane inspects. Pure; called by the receiving core. */
+ * VLAN tags, or MW_LANE_ANY for what no lane inspects. Of a fragment: which lane collects it, by
+ * addresses and identification. Pure; called by the receiving core. */
 uint16_t mw_lane_owner(const struct mw_port_set *smtp_ports, uint64_t key, const uint8_t *frame,
 	uint32_t len, uint16_t lanes);
 
@@ -197,6 +201,8 @@ struct mw_lane_counters {
 };
 
 const struct mw_lane_counters *mw_lane_counters(const struct mw_lane *lane);
+/* What became of a fragment; `sent`: octets of it that go on their way, 0 when it ended here. */
+void mw_lane_fragment(struct mw_lane *lane, enum mw_reason reason, uint32_t sent);
 /* For what the rim does itself (a full ring, a device that did not take a packet). */
 void mw_lane_count(struct mw_lane *lane, enum mw_reason reason, uint64_t n);
 

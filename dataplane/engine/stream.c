@@ -175,7 +175,8 @@ static void keep_template(
 	t->tsval = frame->tsval;
 	t->tsecr = frame->tsecr;
 	flow->content->has_template = true;
-	if (frame->payload_len > flow->segment_max)
+	/* What came in fragments is longer than what the way to the server carries in one. */
+	if (frame->payload_len > flow->segment_max && !packet->joined)
 		flow->segment_max = (uint16_t)frame->payload_len;
 }
 

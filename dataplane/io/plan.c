@@ -13,7 +13,7 @@
 #include "dataplane/io/device.h"
 
 #define DESCRIPTORS  4096 /* each of receive and send, a port: the most a device here may hold */
-#define LANE_BUFFERS 4096 /* bursts, caches and send queues of a lane */
+#define LANE_BUFFERS 5120 /* bursts, caches, send queues and kept fragments of a lane */
 #define BUFFER_EXTRA 384  /* mbuf, headroom, pool header and padding of one buffer */
 #define EAL_EXTRA_MB 48	  /* rings, port tables, device memory */
 

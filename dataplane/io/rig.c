@@ -16,6 +16,8 @@
 #include <rte_launch.h>
 #include <rte_lcore.h>
 
+#include "dataplane/io/fragments.h"
+
 static uint16_t lane_of_queue(
 	const struct mw_io_port *port, uint16_t queues, uint16_t q, uint16_t lanes)
 {
@@ -105,9 +107,19 @@ static int deal_send(struct mw_io_rig *rig, const struct mw_io_port *port, uint3
 	return 0;
 }
 
-static int make_workers(struct mw_io_rig *rig, char *error, size_t size)
+/* A lane keeps no more buffers in fragments than the pool can do without. */
+static uint32_t fragment_buffers(const struct mw_io_plan *plan)
 {
-	rig->worker_bytes = sizeof(struct mw_io_worker) + sizeof(struct mw_event);
+	return RTE_MIN(MW_IO_FRAGMENT_PIECES, plan->buffers / (plan->lanes * 8u));
+}
+
+static int make_workers(
+	struct mw_io_rig *rig, const struct mw_io_plan *plan, char *error, size_t size)
+{
+	uint32_t buffers = fragment_buffers(plan);
+
+	rig->worker_bytes = sizeof(struct mw_io_worker) + sizeof(struct mw_event) +
+			    mw_io_fragments_bytes(buffers);
 	for (uint16_t i = 0; i < rig->shared.lanes; i++) {
 		struct mw_io_worker *w =
 			aligned_alloc(64, RTE_ALIGN_CEIL(sizeof(struct mw_io_worker), (size_t)64));
@@ -121,7 +133,7 @@ static int make_workers(struct mw_io_rig *rig, char *error, size_t size)
 		w->shared = &rig->shared;
 		w->index = i;
 		w->event = calloc(1, sizeof(*w->event));
-		if (!w->event) {
+		if (!w->event || mw_io_fragments_make(w, buffers) != 0) {
 			snprintf(error, size, "no memory for lane %u", i);
 			return -ENOMEM;
 		}
@@ -139,7 +151,7 @@ int mw_io_rig_make(struct mw_io_rig *rig, const struct mw_io_plan *plan, uint32_
 	rig->shared.room = plan->buffer_bytes;
 	rig->shared.tsc_ns = 1e9 / (double)rte_get_tsc_hz();
 	atomic_store(&rig->shared.stop, false);
-	rc = make_workers(rig, error, size);
+	rc = make_workers(rig, plan, error, size);
 	if (rc == 0)
 		rc = connect_lanes(rig, ring_entries, error, size);
 	for (int role = 0; rc == 0 && role < MW_IO_ROLES; role++) {
@@ -163,6 +175,7 @@ void mw_io_rig_free(struct mw_io_rig *rig)
 	for (uint16_t i = 0; i < MW_IO_LANES_MAX; i++) {
 		if (!rig->worker[i])
 			continue;
+		mw_io_fragments_free(rig->worker[i]);
 		free(rig->worker[i]->event);
 		free(rig->worker[i]);
 		rig->worker[i] = NULL;

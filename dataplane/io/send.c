@@ -53,6 +53,12 @@ void mw_io_send(struct mw_io_worker *w, uint8_t role, struct rte_mbuf *m)
 {
 	struct mw_io_tx *tx = &w->tx[role];
 
+	if (unlikely(role >= MW_IO_ROLES || !tx->exists)) {
+		w->counters.no_port++;
+		mw_lane_count(w->lane, MW_REASON_NO_PORT, 1);
+		rte_pktmbuf_free(m);
+		return;
+	}
 	if (tx->count == MW_IO_TX_BACKLOG)
 		flush(w, tx);
 	if (tx->count == MW_IO_TX_BACKLOG) {

@@ -9,6 +9,7 @@
 #include <rte_ethdev.h>
 #include <rte_prefetch.h>
 
+#include "dataplane/io/fragments.h"
 #include "dataplane/io/upkeep.h"
 
 #define SPINS_BEFORE_SLEEP 16
@@ -37,14 +38,21 @@ static inline void one_packet(struct mw_io_worker *w, struct rte_mbuf *m, uint64
 {
 	struct mw_packet packet;
 
-	if (unlikely(!contiguous(w, m)))
-		return;
+	if (unlikely(m->nb_segs > 1)) {
+		if (mw_io_is_chain(m)) {
+			mw_io_fragments_chain(w, m, now_ns);
+			return;
+		}
+		if (!contiguous(w, m))
+			return;
+	}
 	packet.data = rte_pktmbuf_mtod(m, uint8_t *);
 	packet.len = m->data_len;
 	packet.wire_len = m->data_len;
 	packet.port_in = (uint8_t)m->port;
 	packet.checksum_good =
 		(m->ol_flags & RTE_MBUF_F_RX_L4_CKSUM_MASK) == RTE_MBUF_F_RX_L4_CKSUM_GOOD;
+	packet.joined = false;
 	packet.forward = false;
 	packet.port_out = 0;
 	packet.reason = MW_REASON_NONE;
@@ -54,8 +62,8 @@ static inline void one_packet(struct mw_io_worker *w, struct rte_mbuf *m, uint64
 		rte_pktmbuf_free(m);
 		return;
 	}
-	if (unlikely(packet.port_out >= MW_IO_ROLES || !w->tx[packet.port_out].exists)) {
-		drop(w, m, &w->counters.no_port, MW_REASON_NO_PORT);
+	if (unlikely(packet.reason == MW_REASON_FRAGMENT)) {
+		mw_io_fragment(w, m, now_ns);
 		return;
 	}
 	if (unlikely(packet.len < m->data_len))
@@ -180,6 +188,7 @@ uint32_t mw_io_worker_turn(struct mw_io_worker *w, uint64_t now_ns)
 		done += take_over(w, now_ns);
 	if (mw_lane_poll(w->lane, now_ns))
 		done++;
+	mw_io_fragments_tick(w, now_ns);
 	mw_io_worker_flush(w);
 	w->counters.polls++;
 	return done;
@@ -230,6 +239,7 @@ static void wind_up(struct mw_io_worker *w)
 			break;
 		nanosleep(&ts, NULL);
 	}
+	mw_io_fragments_end(w);
 	mw_lane_finish(w->lane, mw_clock_now(w->shared->clock));
 	mw_io_worker_flush(w);
 	give_up(w);

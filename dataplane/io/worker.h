@@ -86,9 +86,12 @@ struct mw_io_counters {
 	uint64_t cpu_ns; /* of the thread, set when it ends */
 };
 
+struct mw_io_fragments; /* fragments.c */
+
 struct mw_io_worker {
 	struct mw_io_shared *shared;
 	struct mw_lane *lane;
+	struct mw_io_fragments *fragments;
 	uint16_t index;
 	uint16_t queue_count, relay_count;
 	struct mw_io_queue queue[MW_IO_QUEUES_MAX];
@@ -120,7 +123,8 @@ void mw_io_worker_flush(struct mw_io_worker *w);
 /* The lane's sink, `ctx` a struct mw_io_worker. */
 void mw_io_transmit(void *ctx, enum mw_port port, const uint8_t *frame, uint32_t len);
 
-/* --- send.c: used by worker.c --- */
+/* --- send.c: used by worker.c and fragments.c --- */
+/* To the port of that role; dropped, counted, where there is none. */
 void mw_io_send(struct mw_io_worker *w, uint8_t role, struct rte_mbuf *m);
 
 #endif

@@ -72,12 +72,10 @@ bool mw_checksum_tcp_good(const uint8_t *data, const struct mw_frame *frame)
 	return mw_checksum_fold(mw_checksum_add(sum, data + frame->l4, tcp_len)) == 0;
 }
 
-/* A PPPoE session header's length counts PPP's two octets of protocol and the IP packet (RFC 2516,
- * 4). It stands in front of the IP header, if at all. */
-static void rewrite_pppoe(uint8_t *data, uint32_t l3, uint32_t ip_len)
+void mw_checksum_ipv4(uint8_t *ip)
 {
-	if (l3 >= 14 + 8 && data[l3 - 8] == 0x11 && data[l3 - 10] == 0x88 && data[l3 - 9] == 0x64)
-		put16(data + l3 - 4, (uint16_t)(ip_len + 2));
+	put16(ip + 10, 0);
+	put16(ip + 10, mw_checksum_fold(mw_checksum_add(0, ip, (uint32_t)(ip[0] & 15) * 4)));
 }
 
 void mw_checksum_rewrite(uint8_t *data, const struct mw_frame *frame, uint32_t payload_len)
@@ -89,13 +87,10 @@ void mw_checksum_rewrite(uint8_t *data, const struct mw_frame *frame, uint32_t p
 	if (frame->v6) {
 		put16(ip + 4, (uint16_t)(tcp_len + (uint32_t)(frame->l4 - frame->l3) - 40));
 	} else {
-		uint32_t header = (uint32_t)(ip[0] & 15) * 4;
-
-		put16(ip + 2, (uint16_t)(header + tcp_len));
-		put16(ip + 10, 0);
-		put16(ip + 10, mw_checksum_fold(mw_checksum_add(0, ip, header)));
+		put16(ip + 2, (uint16_t)((uint32_t)(ip[0] & 15) * 4 + tcp_len));
+		mw_checksum_ipv4(ip);
 	}
-	rewrite_pppoe(data, frame->l3, (uint32_t)(frame->l4 - frame->l3) + tcp_len);
+	mw_layer2_set_length(data, frame->l3, (uint32_t)(frame->l4 - frame->l3) + tcp_len);
 	put16(tcp + 16, 0);
 	put16(tcp + 16,
 		mw_checksum_fold(mw_checksum_add(pseudo_sum(data, frame, tcp_len), tcp, tcp_len)));

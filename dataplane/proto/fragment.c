@@ -2,279 +2,172 @@
 
 #include <string.h>
 
-#define ETH_HEADER     14
-#define HEAD_MAX       128    /* Ethernet, tags, PPPoE and the IP header in front of the fragment */
-#define DATA_MAX       65528u /* what offset and length of a fragment can reach */
-#define PIECES_MAX     128
-#define EXTENSIONS_MAX 8
-#define V6_FRAGMENT    44
+#include "dataplane/proto/checksum.h"
 
-/* Where a fragment stands, and what it belongs to. */
-struct fragment {
-	uint8_t key[38];   /* addresses, identification, protocol, version */
-	uint32_t head_len; /* octets in front of the fragment's data, without a fragment header */
-	uint32_t l3;
-	uint32_t next_at; /* IPv6: place of the "next header" that names the fragment header */
-	uint8_t next;	  /* IPv6: what the fragment header names */
-	const uint8_t *data;
-	uint32_t offset, len;
-	bool more, v6;
-};
-
-struct piece {
-	uint32_t offset, len;
-};
-
-struct datagram {
-	uint8_t key[38];
-	bool used, dead, v6;
-	uint64_t since_ns;
-	uint32_t head_len, l3, next_at; /* of the first fragment; 0: not here yet */
-	uint32_t total;			/* 0: the last fragment is not here yet */
-	uint32_t have;
-	uint32_t pieces;
-	struct piece piece[PIECES_MAX];
-	/* the first fragment's head is put right in front of the data */
-	uint8_t octets[HEAD_MAX + DATA_MAX];
-};
-
-struct mw_fragments {
-	uint32_t count;
-	struct datagram datagrams[];
-};
-
-size_t mw_fragments_bytes(uint32_t datagrams)
-{
-	return sizeof(struct mw_fragments) + datagrams * sizeof(struct datagram);
-}
-
-struct mw_fragments *mw_fragments_init(void *memory, uint32_t datagrams)
-{
-	struct mw_fragments *f = memory;
-
-	f->count = datagrams;
-	for (uint32_t i = 0; i < datagrams; i++)
-		f->datagrams[i].used = false;
-	return f;
-}
+#define PROTO_HOP_BY_HOP  0
+#define PROTO_TCP	  6
+#define PROTO_ROUTING	  43
+#define PROTO_FRAGMENT	  44
+#define PROTO_AH	  51
+#define PROTO_DESTINATION 60
+#define V6_HEADER	  40u
+#define FRAGMENT_HEADER	  8u
 
 static uint32_t be16(const uint8_t *p)
 {
 	return (uint32_t)p[0] << 8 | p[1];
 }
 
-static bool parse_v4(const uint8_t *frame, uint32_t len, uint32_t l3, struct fragment *out)
-{
-	const uint8_t *ip = frame + l3;
-	uint32_t header, total, place;
-
-	if (len < l3 + 20 || ip[0] >> 4 != 4)
-		return false;
-	header = (uint32_t)(ip[0] & 15) * 4;
-	total = be16(ip + 2);
-	place = be16(ip + 6);
-	if ((place & 0x3fff) == 0 || header < 20 || total <= header || len < l3 + total)
-		return false;
-	memset(out->key, 0, sizeof(out->key));
-	memcpy(out->key, ip + 12, 8);
-	memcpy(out->key + 32, ip + 4, 2);
-	out->key[36] = ip[9];
-	out->key[37] = 4;
-	out->head_len = l3 + header;
-	out->data = ip + header;
-	out->len = total - header;
-	out->offset = (place & 0x1fff) * 8;
-	out->more = (place & 0x2000) != 0;
-	return true;
-}
-
-static bool parse_v6(const uint8_t *frame, uint32_t len, uint32_t l3, struct fragment *out)
-{
-	const uint8_t *ip = frame + l3;
-	uint32_t at = l3 + 40, next_at = l3 + 6, end;
-
-	if (len < at || ip[0] >> 4 != 6)
-		return false;
-	end = at + be16(ip + 4);
-	if (len < end)
-		return false;
-	for (int i = 0; i < EXTENSIONS_MAX; i++) {
-		uint8_t kind = frame[next_at];
-
-		if (end - at < 8)
-			return false;
-		if (kind == V6_FRAGMENT)
-			break;
-		if (kind != 0 && kind != 43 && kind != 60)
-			return false;
-		next_at = at;
-		at += (uint32_t)(frame[at + 1] + 1) * 8;
-		if (at > end)
-			return false;
-	}
-	if (frame[next_at] != V6_FRAGMENT || end - at <= 8)
-		return false;
-	memcpy(out->key, ip + 8, 32);
-	memcpy(out->key + 32, frame + at + 4, 4);
-	out->key[36] = 0; /* RFC 8200: addresses and identification are all */
-	out->key[37] = 6;
-	out->head_len = at;
-	out->next_at = next_at;
-	out->next = frame[at];
-	out->data = frame + at + 8;
-	out->len = end - at - 8;
-	out->offset = be16(frame + at + 2) & 0xfff8;
-	out->more = (frame[at + 3] & 1) != 0;
-	return true;
-}
-
-/* The network packet behind Ethernet, VLAN tags and PPPoE. */
-static bool parse(const uint8_t *frame, uint32_t len, struct fragment *out)
-{
-	uint32_t at = ETH_HEADER, type;
-
-	if (len < ETH_HEADER)
-		return false;
-	type = be16(frame + 12);
-	for (int tags = 0; tags < 2; tags++) {
-		if (type != 0x8100 && type != 0x88a8 && type != 0x9100 && type != 0x9200)
-			break;
-		if (len < at + 4)
-			return false;
-		type = be16(frame + at + 2);
-		at += 4;
-	}
-	if (type == 0x8864 && len >= at + 8) {
-		type = be16(frame + at + 6) == 0x21   ? 0x0800
-		       : be16(frame + at + 6) == 0x57 ? 0x86dd
-						      : 0;
-		at += 8;
-	}
-	*out = (struct fragment){.l3 = at, .v6 = type == 0x86dd};
-	if (type == 0x0800)
-		return parse_v4(frame, len, at, out);
-	return type == 0x86dd && parse_v6(frame, len, at, out);
-}
-
-static struct datagram *datagram_of(
-	struct mw_fragments *f, uint64_t now_ns, const struct fragment *fragment)
-{
-	struct datagram *oldest = &f->datagrams[0];
-
-	for (uint32_t i = 0; i < f->count; i++) {
-		struct datagram *d = &f->datagrams[i];
-
-		if (d->used && now_ns - d->since_ns > MW_FRAGMENT_LIFE_NS)
-			d->used = false;
-		if (d->used && memcmp(d->key, fragment->key, sizeof(d->key)) == 0)
-			return d;
-		if (!d->used)
-			oldest = d;
-		else if (oldest->used && d->since_ns < oldest->since_ns)
-			oldest = d;
-	}
-	memset(oldest, 0, offsetof(struct datagram, octets));
-	memcpy(oldest->key, fragment->key, sizeof(oldest->key));
-	oldest->used = true;
-	oldest->since_ns = now_ns;
-	return oldest;
-}
-
-/* Takes the octets in. False: they contradict what is there, and nothing can be made of it. */
-static bool place(struct datagram *d, const struct fragment *g, bool *repeat)
-{
-	uint32_t end = g->offset + g->len;
-
-	*repeat = false;
-	if (end > DATA_MAX || (g->more && g->len % 8 != 0) || d->pieces == PIECES_MAX)
-		return false;
-	if (d->total != 0 && (end > d->total || (!g->more && end != d->total)))
-		return false;
-	for (uint32_t i = 0; i < d->pieces; i++) {
-		const struct piece *p = &d->piece[i];
-
-		if (!g->more && p->offset + p->len > end)
-			return false;
-		if (p->offset >= end || g->offset >= p->offset + p->len)
-			continue;
-		*repeat = p->offset == g->offset && p->len == g->len &&
-			  memcmp(d->octets + HEAD_MAX + p->offset, g->data, g->len) == 0;
-		return *repeat;
-	}
-	memcpy(d->octets + HEAD_MAX + g->offset, g->data, g->len);
-	d->piece[d->pieces++] = (struct piece){g->offset, g->len};
-	d->have += g->len;
-	if (!g->more)
-		d->total = end;
-	return true;
-}
-
-static void set_be16(uint8_t *p, uint32_t v)
+static void put16(uint8_t *p, uint32_t v)
 {
 	p[0] = (uint8_t)(v >> 8);
 	p[1] = (uint8_t)v;
 }
 
-static void v4_checksum(uint8_t *ip)
+/* A length field of 0 is the sender's affair in a packet that its own host captured; receivers
+ * throw such a fragment away. */
+bool mw_fragment_parse(const uint8_t *frame, uint32_t len, struct mw_fragment *out)
 {
-	uint32_t sum = 0;
+	struct mw_frame f;
+	const uint8_t *ip, *place;
 
-	set_be16(ip + 10, 0);
-	for (uint32_t i = 0; i < (uint32_t)(ip[0] & 15) * 4; i += 2)
-		sum += be16(ip + i);
-	while (sum >> 16 != 0)
-		sum = (sum & 0xffff) + (sum >> 16);
-	set_be16(ip + 10, ~sum & 0xffff);
-}
-
-/* The first fragment's head, made to announce the whole. */
-static uint32_t finish(struct datagram *d, uint8_t **whole)
-{
-	uint8_t *frame = d->octets + HEAD_MAX - d->head_len;
-	uint8_t *ip = frame + d->l3;
-	uint32_t l3_len = d->head_len - d->l3 + d->total;
-
-	d->used = false;
-	if (l3_len - (d->v6 ? 40 : 0) > UINT16_MAX)
-		return 0;
-	if (d->v6) {
-		set_be16(ip + 4, l3_len - 40);
+	if (mw_frame_parse(frame, len, len, &f) != MW_FRAME_FRAGMENT ||
+		f.payload_have != f.payload_len || f.payload_len == 0)
+		return false;
+	ip = frame + f.l3;
+	memset(out, 0, sizeof(*out));
+	out->src = f.src;
+	out->dst = f.dst;
+	out->vlan_outer = f.vlan_outer;
+	out->vlan_inner = f.vlan_inner;
+	out->v6 = f.v6;
+	out->l3 = f.l3;
+	out->data = f.payload;
+	out->len = f.payload_len;
+	if (f.v6) {
+		place = frame + f.payload - FRAGMENT_HEADER;
+		if (be16(ip + 4) == 0)
+			return false;
+		out->id = be16(place + 4) << 16 | be16(place + 6);
+		out->offset = be16(place + 2) & 0xfff8;
+		out->more = (place[3] & 1) != 0;
+		out->next = place[0];
+		out->next_at = f.next_at;
+		out->head_len = f.payload - FRAGMENT_HEADER;
 	} else {
-		set_be16(ip + 2, l3_len);
-		set_be16(ip + 6, 0);
-		v4_checksum(ip);
+		if (be16(ip + 2) == 0)
+			return false;
+		out->id = be16(ip + 4);
+		out->offset = (be16(ip + 6) & 0x1fff) * 8;
+		out->more = (ip[6] & 0x20) != 0;
+		out->next = PROTO_TCP;
+		out->head_len = f.payload;
 	}
-	*whole = frame;
-	return d->head_len + d->total;
+	return true;
 }
 
-uint32_t mw_fragments_add(struct mw_fragments *f, uint64_t now_ns, const uint8_t *frame,
-	uint32_t len, uint8_t **whole)
+/* The headers between a fragment header and TCP. Another fragment header behind the first is none
+ * of ours to open: not all is here. */
+static enum mw_fragment_start find_tcp(const uint8_t *p, uint32_t len, uint8_t next, uint32_t *at)
 {
-	struct fragment g;
-	struct datagram *d;
-	bool repeat;
+	*at = 0;
+	while (next != PROTO_TCP) {
+		uint32_t size;
 
-	if (!parse(frame, len, &g) || g.head_len > HEAD_MAX)
-		return 0;
-	d = datagram_of(f, now_ns, &g);
-	if (d->dead)
-		return 0;
-	if (!place(d, &g, &repeat)) {
-		d->dead = true; /* it stays, so that later fragments find it so */
-		return 0;
+		if (next == PROTO_FRAGMENT)
+			return MW_START_SHORT;
+		if (next != PROTO_HOP_BY_HOP && next != PROTO_ROUTING &&
+			next != PROTO_DESTINATION && next != PROTO_AH)
+			return MW_START_OTHER;
+		if (len - *at < 8)
+			return MW_START_SHORT;
+		size = next == PROTO_AH ? ((uint32_t)p[*at + 1] + 2) * 4
+					: ((uint32_t)p[*at + 1] + 1) * 8;
+		if (size > len - *at)
+			return MW_START_SHORT;
+		next = p[*at];
+		*at += size;
 	}
-	if (g.offset == 0 && !repeat) {
-		uint8_t *head = d->octets + HEAD_MAX - g.head_len;
+	return MW_START_TCP;
+}
 
-		memcpy(head, frame, g.head_len);
-		if (g.v6)
-			head[g.next_at] = g.next;
-		d->head_len = g.head_len;
-		d->l3 = g.l3;
-		d->v6 = g.v6;
+enum mw_fragment_start mw_fragment_start(
+	const uint8_t *frame, const struct mw_fragment *first, uint16_t *sport, uint16_t *dport)
+{
+	const uint8_t *p = frame + first->data;
+	enum mw_fragment_start start;
+	uint32_t at, left;
+
+	start = find_tcp(p, first->len, first->next, &at);
+	if (start != MW_START_TCP)
+		return start;
+	left = first->len - at;
+	if (left < 4)
+		return MW_START_SHORT;
+	*sport = (uint16_t)be16(p + at);
+	*dport = (uint16_t)be16(p + at + 2);
+	if (left < 20 || left < (uint32_t)(p[at + 12] >> 4) * 4)
+		return MW_START_TINY;
+	return MW_START_TCP;
+}
+
+bool mw_fragment_may_be_tcp(const struct mw_fragment *fragment)
+{
+	switch (fragment->next) {
+	case PROTO_TCP:
+	case PROTO_HOP_BY_HOP:
+	case PROTO_ROUTING:
+	case PROTO_DESTINATION:
+	case PROTO_AH:
+		return true;
+	default:
+		return false;
 	}
-	if (d->total == 0 || d->have != d->total || d->head_len == 0)
+}
+
+uint32_t mw_fragment_head(
+	const uint8_t *frame, const struct mw_fragment *first, uint32_t total, uint8_t *whole)
+{
+	uint8_t *ip = whole + first->l3;
+	uint32_t ip_len = first->head_len - first->l3 + total;
+
+	memcpy(whole, frame, first->head_len);
+	if (first->v6) {
+		whole[first->next_at] = first->next;
+		put16(ip + 4, ip_len - V6_HEADER);
+	} else {
+		put16(ip + 2, ip_len);
+		put16(ip + 6, 0);
+		mw_checksum_ipv4(ip);
+	}
+	mw_layer2_set_length(whole, first->l3, ip_len);
+	return first->head_len;
+}
+
+uint32_t mw_fragment_put_back(uint8_t *frame, uint32_t frame_len,
+	const struct mw_fragment *fragment, const uint8_t *octets, uint32_t total)
+{
+	uint8_t *ip = frame + fragment->l3;
+	uint32_t len = fragment->len, ip_len;
+
+	if (fragment->offset >= total)
 		return 0;
-	return finish(d, whole);
+	if (len > total - fragment->offset)
+		len = total - fragment->offset;
+	memcpy(frame + fragment->data, octets + fragment->offset, len);
+	if (fragment->offset + len < total || !fragment->more) {
+		if (len == fragment->len)
+			return frame_len; /* Ethernet's padding is kept as well */
+	}
+	ip_len = fragment->data + len - fragment->l3;
+	if (fragment->v6) {
+		put16(ip + 4, ip_len - V6_HEADER);
+		frame[fragment->data - FRAGMENT_HEADER + 3] &= 0xfe;
+	} else {
+		put16(ip + 2, ip_len);
+		ip[6] &= 0xdf;
+		mw_checksum_ipv4(ip);
+	}
+	mw_layer2_set_length(frame, fragment->l3, ip_len);
+	return fragment->data + len;
 }

@@ -1,12 +1,9 @@
 #include "dataplane/proto/frame.h"
 
-#define ETH_HEADER	14
-#define ETHERTYPE_IPV4	0x0800
-#define ETHERTYPE_IPV6	0x86dd
-#define ETHERTYPE_PPPOE 0x8864
-#define PPP_IPV4	0x0021
-#define PPP_IPV6	0x0057
-#define PROTO_TCP	6
+#define PROTO_TCP 6
+
+/* The longest frame: a datagram put together from its fragments. */
+#define FRAME_MAX (MW_L2_MAX + 40 + UINT16_MAX)
 
 static uint16_t be16(const uint8_t *p)
 {
@@ -16,12 +13,6 @@ static uint16_t be16(const uint8_t *p)
 static uint32_t be32(const uint8_t *p)
 {
 	return (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3];
-}
-
-static bool is_vlan(uint16_t ethertype)
-{
-	return ethertype == 0x8100 || ethertype == 0x88a8 || ethertype == 0x9100 ||
-	       ethertype == 0x9200;
 }
 
 /* RFC 9293, 3.2: options that run past the header, or a length below 2, end the walk, and nothing
@@ -63,7 +54,7 @@ static enum mw_frame_kind parse_tcp(
 	if (l4_len < 20 || len < l4 + 20)
 		return MW_FRAME_MALFORMED;
 	header = (uint32_t)(tcp[12] >> 4) * 4;
-	if (header < 20 || header > l4_len || len < l4 + header)
+	if (header < 20 || header > l4_len || len < l4 + header || l4 + header > UINT16_MAX)
 		return MW_FRAME_MALFORMED;
 	out->l4 = (uint16_t)l4;
 	out->payload = (uint16_t)(l4 + header);
@@ -79,6 +70,17 @@ static enum mw_frame_kind parse_tcp(
 		out->payload_have = out->payload_len; /* what follows is Ethernet's padding */
 	parse_options(tcp + 20, tcp + header, out);
 	return MW_FRAME_TCP;
+}
+
+/* A fragment's octets stand where TCP's would. */
+static enum mw_frame_kind fragment(uint32_t len, uint32_t at, uint32_t end, struct mw_frame *out)
+{
+	if (len < at || end < at || at > UINT16_MAX)
+		return MW_FRAME_MALFORMED;
+	out->l4 = out->payload = (uint16_t)at;
+	out->payload_len = end - at;
+	out->payload_have = len < end ? len - at : end - at;
+	return MW_FRAME_FRAGMENT;
 }
 
 static enum mw_frame_kind parse_v4(
@@ -102,7 +104,7 @@ static enum mw_frame_kind parse_v4(
 	out->src = mw_ip_from_v4(ip + 12);
 	out->dst = mw_ip_from_v4(ip + 16);
 	if ((be16(ip + 6) & 0x3fff) != 0) /* MF or an offset */
-		return MW_FRAME_FRAGMENT;
+		return fragment(len, l3 + header, l3 + total, out);
 	return parse_tcp(data, len, l3 + header, total - header, out);
 }
 
@@ -110,7 +112,7 @@ static enum mw_frame_kind parse_v6(
 	const uint8_t *data, uint32_t len, uint32_t wire_len, uint32_t l3, struct mw_frame *out)
 {
 	const uint8_t *ip = data + l3;
-	uint32_t at = l3 + 40, end;
+	uint32_t at = l3 + 40, next_at = l3 + 6, end;
 	uint8_t next;
 
 	if (len < at || ip[0] >> 4 != 6)
@@ -142,7 +144,14 @@ static enum mw_frame_kind parse_v6(
 			size = 8 + (uint32_t)data[at + 1] * 8;
 			break;
 		case 44:
-			return MW_FRAME_FRAGMENT;
+			if (end - at < 8 || len < at + 8)
+				return MW_FRAME_MALFORMED;
+			if ((be16(data + at + 2) & 0xfff9) != 0) {
+				out->next_at = (uint16_t)next_at;
+				return fragment(len, at + 8, end, out);
+			}
+			size = 8; /* alone and whole: RFC 6946, no matter of any other */
+			break;
 		case 51: /* authentication: RFC 4302, 2.2 counts in words of four, less two */
 			if (end - at < 12 || len < at + 12)
 				return MW_FRAME_MALFORMED;
@@ -154,6 +163,7 @@ static enum mw_frame_kind parse_v6(
 		if (size > end - at)
 			return MW_FRAME_MALFORMED;
 		next = data[at];
+		next_at = at;
 		at += size;
 	}
 }
@@ -161,38 +171,25 @@ static enum mw_frame_kind parse_v6(
 enum mw_frame_kind mw_frame_parse(
 	const uint8_t *data, uint32_t len, uint32_t wire_len, struct mw_frame *out)
 {
-	uint32_t at = ETH_HEADER;
-	uint16_t type;
+	struct mw_layer2 l2;
 
 	memset(out, 0, sizeof(*out));
 	out->wscale = -1;
-	if (len < ETH_HEADER || len > UINT16_MAX + 64u)
+	if (len > FRAME_MAX)
 		return MW_FRAME_OTHER;
-	type = be16(data + 12);
-	for (int tag = 0; tag < 2 && is_vlan(type); tag++) {
-		uint16_t id;
-
-		if (len < at + 4)
-			return MW_FRAME_OTHER;
-		id = be16(data + at) & 0x0fff;
-		if (tag == 0)
-			out->vlan_outer = id;
-		else
-			out->vlan_inner = id;
-		type = be16(data + at + 2);
-		at += 4;
+	switch (mw_layer2_parse(data, len, &l2)) {
+	case MW_LAYER2_IPV4:
+		out->vlan_outer = l2.vlan_outer;
+		out->vlan_inner = l2.vlan_inner;
+		return parse_v4(data, len, wire_len, l2.l3, out);
+	case MW_LAYER2_IPV6:
+		out->vlan_outer = l2.vlan_outer;
+		out->vlan_inner = l2.vlan_inner;
+		return parse_v6(data, len, wire_len, l2.l3, out);
+	case MW_LAYER2_DEEP:
+		return MW_FRAME_DEEP;
+	case MW_LAYER2_OTHER:
+		break;
 	}
-	if (type ==
-		ETHERTYPE_PPPOE) { /* RFC 2516, 4: version 1, type 1, code 0, then PPP's protocol */
-		if (len < at + 8 || data[at] != 0x11 || data[at + 1] != 0)
-			return MW_FRAME_OTHER;
-		type = be16(data + at + 6);
-		type = type == PPP_IPV4 ? ETHERTYPE_IPV4 : type == PPP_IPV6 ? ETHERTYPE_IPV6 : 0;
-		at += 8;
-	}
-	if (type == ETHERTYPE_IPV4)
-		return parse_v4(data, len, wire_len, at, out);
-	if (type == ETHERTYPE_IPV6)
-		return parse_v6(data, len, wire_len, at, out);
 	return MW_FRAME_OTHER;
 }

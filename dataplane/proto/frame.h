@@ -1,8 +1,7 @@
 /*
- * From the first octet of an Ethernet frame to the first octet of TCP payload: 802.1Q and 802.1ad
- * tags, PPPoE session, IPv4 with options, IPv6 with extension headers, TCP with its options. Reads
- * only; what contradicts itself is MALFORMED, what is not TCP is OTHER, and neither is ever an
- * error.
+ * From the first octet of an Ethernet frame to the first octet of TCP payload: layer 2 (layer2.h),
+ * IPv4 with options, IPv6 with extension headers, TCP with its options. Reads only; what
+ * contradicts itself is MALFORMED, what is not TCP is OTHER, and neither is ever an error.
  *
  * Called by the lane for every packet, and by mw_lane_owner on the receiving core.
  */
@@ -10,10 +9,12 @@
 #define MW_DATAPLANE_PROTO_FRAME_H
 
 #include "common/base/ip.h"
+#include "dataplane/proto/layer2.h"
 
 enum mw_frame_kind {
 	MW_FRAME_OTHER,	    /* not IP, not TCP, or a tunnel that is not opened */
-	MW_FRAME_FRAGMENT,  /* a fragment of an IP packet */
+	MW_FRAME_DEEP,	    /* more tags or labels than are followed */
+	MW_FRAME_FRAGMENT,  /* of TCP over IPv4, or of anything over IPv6; see below */
 	MW_FRAME_MALFORMED, /* an IP or TCP header that contradicts itself */
 	MW_FRAME_TCP,
 };
@@ -27,12 +28,15 @@ enum mw_frame_kind {
 #define MW_TCP_ECE 0x40
 #define MW_TCP_CWR 0x80
 
-#define MW_L2_MAX 40 /* MACs, two tags, PPPoE: what a reply has to carry back */
-
+/* Of a FRAGMENT: addresses, l3, ttl, VLANs; l4 and payload are the offset of its octets. A fragment
+ * header of IPv6 that makes the packet its own only fragment (RFC 6946) is walked over like any
+ * other extension header. */
 struct mw_frame {
 	uint16_t l3;	  /* offset of the IP header */
 	uint16_t l4;	  /* offset of the TCP header */
 	uint16_t payload; /* offset of the payload */
+	uint16_t next_at; /* IPv6, FRAGMENT: offset of the Next Header that names the fragment
+			     header */
 	bool v6;
 	uint8_t ttl;
 	uint8_t flags;

@@ -18,8 +18,12 @@ bool mw_segment_keep_l2(
 bool mw_segment_answer_l2(
 	struct mw_segment *segment, const uint8_t *data, const struct mw_frame *frame)
 {
-	if (!mw_segment_keep_l2(segment, data, frame))
+	struct mw_layer2 l2;
+
+	mw_layer2_parse(data, frame->l3 + 1u, &l2);
+	if (frame->l3 > MW_L2_MAX || l2.l3 != frame->l3)
 		return false;
+	segment->l2_len = (uint8_t)mw_layer2_without_labels(data, &l2, frame->v6, segment->l2);
 	memcpy(segment->l2, data + 6, 6);
 	memcpy(segment->l2 + 6, data, 6);
 	return true;

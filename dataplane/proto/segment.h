@@ -26,10 +26,12 @@ struct mw_segment {
 	uint16_t mss; /* on a SYN; 0: none */
 };
 
-/* The layer 2 header of a frame, taken over as it is; false when it is longer than MW_L2_MAX. */
+/* The layer 2 header of a frame, taken over as it is; false when it is longer than MW_L2_MAX, which
+ * nothing is that a parse has seen. */
 bool mw_segment_keep_l2(
 	struct mw_segment *segment, const uint8_t *data, const struct mw_frame *frame);
-/* The same turned round: destination and source MAC exchanged. */
+/* The same turned round: destination and source MAC exchanged, MPLS labels left out (those of the
+ * way back are known to the neighbour alone; he gets a plain IP packet to route). */
 bool mw_segment_answer_l2(
 	struct mw_segment *segment, const uint8_t *data, const struct mw_frame *frame);
 

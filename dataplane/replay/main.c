@@ -13,8 +13,8 @@
 
 #include "common/base/time.h"
 #include "dataplane/engine/lane.h"
-#include "dataplane/proto/fragment.h"
 #include "dataplane/replay/capture.h"
+#include "dataplane/replay/fragments.h"
 #include "dataplane/replay/output.h"
 #include "dataplane/replay/policy.h"
 #include "dataplane/scan/scan.h"
@@ -23,7 +23,6 @@
 
 #define MESSAGES   4096
 #define POLL_EVERY 64
-#define DATAGRAMS  256 /* put together from fragments at a time */
 
 struct replay {
 	const char *capture_path;
@@ -33,7 +32,7 @@ struct replay {
 	struct mw_port_set ports;
 	struct mw_lane_config config;
 	struct mw_lane *lane;
-	struct mw_fragments *fragments;
+	struct mw_replay_fragments *fragments;
 	struct mw_ruleset *rules;
 	struct mw_scan_scratch *scratch;
 	struct mw_replay_policy policy;
@@ -223,12 +222,11 @@ static int make_lane(struct replay *r, char *error, size_t size)
 	/* Touched only as it fills: a small capture takes little of it. */
 	memory = mmap(NULL, mw_lane_bytes(&r->config), PROT_READ | PROT_WRITE,
 		MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-	r->fragments = calloc(1, mw_fragments_bytes(DATAGRAMS));
+	r->fragments = mw_replay_fragments_new(&r->ports);
 	if (memory == MAP_FAILED || r->fragments == NULL) {
 		snprintf(error, size, "no memory for the lane: %s", strerror(errno));
 		return -1;
 	}
-	r->fragments = mw_fragments_init(r->fragments, DATAGRAMS);
 	r->lane = mw_lane_init(memory, &r->config, &sink);
 	if (r->policy.snapshot != NULL)
 		mw_lane_set_snapshot(r->lane, r->policy.snapshot);
@@ -257,7 +255,8 @@ static int run(struct replay *r, struct mw_capture *capture, char *error, size_t
 
 		if (frame.time_ns > now) /* captures may step back; a lane's time does not */
 			now = frame.time_ns;
-		whole = mw_fragments_add(r->fragments, now, frame.data, frame.len, &packet.data);
+		whole = mw_replay_fragments_add(
+			r->fragments, now, frame.data, frame.len, &packet.data);
 		if (whole > 0) /* the last fragment stands for all of them */
 			packet.len = packet.wire_len = whole;
 		mw_lane_packet(r->lane, now, &packet);
@@ -266,6 +265,7 @@ static int run(struct replay *r, struct mw_capture *capture, char *error, size_t
 		if (r->packets % POLL_EVERY == 0)
 			mw_lane_poll(r->lane, now);
 	}
+	mw_replay_fragments_free(r->fragments);
 	mw_lane_finish(r->lane, now);
 	mw_output_summary(&r->output, r->packets, r->bytes, mw_lane_counters(r->lane));
 	if (fflush(r->output.to) != 0 || r->output.failed) {

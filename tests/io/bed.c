@@ -66,14 +66,12 @@ static void make_port(struct bed *bed, int role, uint32_t out_entries)
 		"port", error);
 }
 
-void bed_make(struct bed *bed, uint32_t ring_entries, uint32_t out_entries)
+void bed_wire(struct bed *bed, uint32_t ring_entries, uint32_t out_entries)
 {
 	struct rte_mempool *pool = bed->rig.shared.pool;
 	char error[512] = "";
 
 	memset(&bed->rig, 0, sizeof(bed->rig));
-	memset(bed->lane, 0, sizeof(bed->lane));
-	memset(fake_lane_seen, 0, sizeof(fake_lane_seen));
 	mw_clock_start(&bed->clock);
 	mw_port_set_add(&bed->smtp_ports, 25);
 	bed->rig.shared.pool = pool;
@@ -83,13 +81,6 @@ void bed_make(struct bed *bed, uint32_t ring_entries, uint32_t out_entries)
 	make_port(bed, MW_PORT_OUTSIDE, out_entries);
 	must(mw_io_rig_make(&bed->rig, &bed->plan, ring_entries, error, sizeof(error)), "rig",
 		error);
-	for (uint16_t i = 0; i < bed->rig.shared.lanes; i++) {
-		struct mw_io_worker *w = bed->rig.worker[i];
-		struct mw_lane_sink sink = {.ctx = w, .transmit = mw_io_transmit};
-
-		fake_lane_init(&bed->lane[i], i, &sink);
-		w->lane = fake_lane_cast(&bed->lane[i]);
-	}
 }
 
 static void empty(struct rte_ring *r)

@@ -30,6 +30,8 @@ struct bed {
 void bed_eal(struct bed *bed, uint16_t lanes);
 /* `ring_entries` between lanes, `out_entries` of a sending device. */
 void bed_make(struct bed *bed, uint32_t ring_entries, uint32_t out_entries);
+/* The same without lanes: the caller gives each worker one. */
+void bed_wire(struct bed *bed, uint32_t ring_entries, uint32_t out_entries);
 void bed_free(struct bed *bed);
 
 /* One frame into a port's receive ring, waiting for room; false when the pool stays empty. */

@@ -95,6 +95,11 @@ void mw_lane_count(struct mw_lane *lane, enum mw_reason reason, uint64_t n)
 	self(lane)->counters.reason[reason] += n;
 }
 
+void mw_lane_fragment(struct mw_lane *lane, enum mw_reason reason, uint32_t sent)
+{
+	self(lane)->counters.reason[reason]++;
+}
+
 const struct mw_lane_counters *mw_lane_counters(const struct mw_lane *lane)
 {
 	return &((const struct fake_lane *)(const void *)lane)->counters;

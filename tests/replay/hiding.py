@@ -10,6 +10,7 @@ import base64
 import binascii
 import os
 import quopri
+import struct
 import subprocess
 import sys
 import tempfile
@@ -326,6 +327,37 @@ def _():
 @place("QinQ")
 def _():
 	return session(text(BODY), tags=((0x88A8, 7), (0x8100, 100)))
+
+def behind(talk, l2):
+	"""Every frame of an IPv4 talk with other octets between its MAC addresses and IP."""
+	talk.packets = [wire.Packet(p.time_ns, p.frame[:12] + l2(len(p.frame) - 14) + p.frame[14:]) for p in talk.packets]
+	return talk
+
+PPPOE = lambda n, protocol: b"\x88\x64\x11\x00\x00\x07" + struct.pack(">HH", n + 2, protocol)
+LABELS = b"\x00\x01\x00\x3f\x00\x02\x01\x3f"
+
+@place("four VLAN tags of four kinds")
+def _():
+	tags = b"\x93\x00\x00\x01\x92\x00\x00\x02\x91\x00\x00\x03\x88\xa8\x00\x04\x08\x00"
+	return behind(session(text(BODY)), lambda n: tags)
+
+@place("PPPoE session behind two VLAN tags")
+def _():
+	return behind(session(text(BODY)), lambda n: b"\x88\xa8\x00\x07\x81\x00\x00\x64" + PPPOE(n, 0x21))
+
+@place("MPLS labels")
+def _():
+	return behind(session(text(BODY)), lambda n: b"\x88\x47" + LABELS)
+
+@place("MPLS labels inside PPPoE")
+def _():
+	return behind(session(text(BODY)), lambda n: PPPOE(n + 8, 0x281) + LABELS)
+
+@place("IPv4 fragments behind labels")
+def _():
+	talk = session(text(BODY))
+	talk.packets = [f for p in talk.packets for f in fragments(p, 64)]
+	return behind(talk, lambda n: b"\x88\x47" + LABELS)
 
 @place("IPv4 fragments")
 def _():
