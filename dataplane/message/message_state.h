@@ -16,10 +16,11 @@
 #include "dataplane/text/render.h"
 
 #define MW_MESSAGE_FIELD_MAX  32768 /* octets of one field that are kept */
-#define MW_MESSAGE_BOUNDARIES 4096  /* octets of all open boundaries */
+/* Octets of all open boundaries: MW_MIME_LEVELS of the 70 that RFC 2046 allows, and some. */
+#define MW_MESSAGE_BOUNDARIES 9216
 /* The same inside an encoded message, together in one piece of the arena. */
 #define MW_MESSAGE_INNER_FIELD_MAX  8192
-#define MW_MESSAGE_INNER_BOUNDARIES 2048
+#define MW_MESSAGE_INNER_BOUNDARIES 6144
 #define MW_MESSAGE_SNIFF	    80
 #define MW_MESSAGE_BUCKETS	    64
 #define MW_MESSAGE_FIELDS_MAX	    512	  /* header fields kept for records */

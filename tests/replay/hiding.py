@@ -24,7 +24,6 @@ OCTETS = PHRASE.encode()
 # name of a place → why the phrase is not found there
 GAPS = {
 	"capture begins with MAIL": "neither handshake nor greeting nor EHLO: told as metadata, midstream",
-	"multipart, depth 100": "63 levels are opened, a deeper one is a leaf and read as text (anomaly mime_depth)",
 	"name of an attachment, RFC 2231": "names are decoded for the list of parts; rules see them as they stand",
 	"UTF-7": "not among the charsets that are decoded",
 	"EBCDIC": "not among the charsets that are decoded",
