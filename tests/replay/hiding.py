@@ -25,8 +25,6 @@ OCTETS = PHRASE.encode()
 GAPS = {
 	"capture begins with MAIL": "neither handshake nor greeting nor EHLO: told as metadata, midstream",
 	"name of an attachment, RFC 2231": "names are decoded for the list of parts; rules see them as they stand",
-	"UTF-7": "not among the charsets that are decoded",
-	"EBCDIC": "not among the charsets that are decoded",
 }
 
 PLACES = {}

@@ -68,6 +68,24 @@ static const struct {
 	{"gb2312", MW_CHARSET_GUESS, "\xd6", "\xef\xbf\xbd"}, /* cut off */
 	{"utf-16", MW_CHARSET_GUESS, "\xff\xfe\xac\x20", "\xe2\x82\xac"},
 	{"no-such", MW_CHARSET_GUESS, "\xe4", "\xc3\xa4"},
+	/* UTF-7: characters, "+-", an end without "-", a pair, half of one, bits that are left over
+	 */
+	{"utf-7", MW_CHARSET_GUESS, "a+AOQ-b+-c+AOQ.+AOQ",
+		"a\xc3\xa4"
+		"b+c\xc3\xa4.\xc3\xa4"},
+	{"UTF-7", MW_CHARSET_GUESS, "+2D3eAA-", "\xf0\x9f\x98\x80"},
+	{"utf-7", MW_CHARSET_GUESS, "+2D0-x+A-+", "\xef\xbf\xbdx+"},
+	{"utf-7", MW_CHARSET_GUESS, "+!\xe4", "+!\xc3\xa4"},
+	{"utf-32", MW_CHARSET_REPLACE, "\xff\xfe", "\xef\xbf\xbd"},
+	/* a byte order mark speaks louder than a name; a Latin text may begin like one */
+	{"utf-8", MW_CHARSET_GUESS, "\xff\xfe", "\xc3\xbf\xc3\xbe"},
+	{"utf-8", MW_CHARSET_GUESS, "\xff\xfexy", "\xc3\xbf\xc3\xbexy"},
+	{"", MW_CHARSET_GUESS, "\xfex", "\xc3\xbex"},
+	/* ASCII that only says EBCDIC */
+	{"ibm500", MW_CHARSET_GUESS, "short", "short"},
+	{"ibm500", MW_CHARSET_GUESS, "longer than sixteen \xc3\xa4",
+		"longer than sixteen \xc3\xa4"},
+	{"ibm500", MW_CHARSET_GUESS, "\x40\x40\x81\x40\xc2", "  a B"},
 };
 
 static void test_charset(void **state)

@@ -12,7 +12,8 @@
 
 static const char *const charsets[] = {"", "us-ascii", "UTF-8", "iso-8859-1", "windows-1252",
 	"iso-8859-2", "koi8-r", "windows-1258", "utf-16", "utf-16le", "utf-16be", "gb2312",
-	"gb18030", "big5", "shift_jis", "euc-jp", "euc-kr", "iso-2022-jp", "no-such-charset"};
+	"gb18030", "big5", "shift_jis", "euc-jp", "euc-kr", "iso-2022-jp", "no-such-charset",
+	"utf-7", "utf-32", "utf-32le", "ibm500", "ibm500", "ibm037"};
 
 static struct mw_charset_table *table;
 static struct mw_render_lane lane;
