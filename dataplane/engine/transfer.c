@@ -267,7 +267,8 @@ static uint32_t wants(const struct mw_lane *lane, const struct mw_ruleset *rules
 	if (lane->config.want_hashes)
 		want |= MW_MESSAGE_WANT_SHA256;
 	if (lane->config.want_parts)
-		want |= MW_MESSAGE_WANT_PART_SHA256 | MW_MESSAGE_WANT_URLS;
+		want |= MW_MESSAGE_WANT_PART_SHA256 | MW_MESSAGE_WANT_URLS |
+			MW_MESSAGE_WANT_MEMBERS;
 	if (rules != NULL) {
 		want |= mw_ruleset_wants(rules);
 		if (mw_ruleset_rawbody_in_full(rules))

@@ -5,8 +5,9 @@
 #include "dataplane/message/message_state.h"
 #include "dataplane/text/utf8.h"
 
-#define PARTS_DEFAULT 256
-#define URLS_DEFAULT  256
+#define PARTS_DEFAULT	256
+#define URLS_DEFAULT	256
+#define MEMBERS_DEFAULT 256
 
 size_t mw_message_bytes(void)
 {
@@ -130,6 +131,7 @@ struct mw_message *mw_message_init(void *memory, const struct mw_message_config 
 		m->want &= ~MW_MESSAGE_WANT_RECORDS;
 	m->parts_max = config->parts_max > 0 ? config->parts_max : PARTS_DEFAULT;
 	m->urls_max = config->urls_max > 0 ? config->urls_max : URLS_DEFAULT;
+	m->members_max = config->members_max > 0 ? config->members_max : MEMBERS_DEFAULT;
 	m->arena = arena;
 	m->scratch = scratch;
 	m->records = records;

@@ -191,8 +191,12 @@ static void classify(struct mw_message *m)
 	m->part_text = kind != MW_RENDER_NONE;
 	m->part_attachment =
 		!text || p->filename.data != NULL || mw_span_caseeq(p->disposition, "attachment");
-	mw_decode_init(&m->uu, MW_ENCODING_UUENCODE);
-	m->uu_open = false;
+	m->member_last = NULL;
+	mw_message_file_begin(&m->file);
+	mw_message_uu_begin(m);
+	mw_message_name_record(m, m->entity.filename);
+	if (!mw_span_eq(m->entity.filename, m->entity.name))
+		mw_message_name_record(m, m->entity.name);
 	mw_message_text_begin(m, kind, m->part_text || begins_with(p->content_type, "message/"));
 }
 
@@ -271,52 +275,6 @@ static void attachment_record(struct mw_message *m, struct mw_span octets, bool 
 		mw_message_emit(m, &record);
 }
 
-static void uu_record(struct mw_message *m, struct mw_span octets, bool last)
-{
-	struct mw_record record = {
-		.kind = MW_RECORD_ATTACHMENT,
-		.data = octets,
-		.stream = m->part.number | MW_RECORD_STREAM_INNER,
-		.last = last,
-	};
-
-	if (octets.len == 0 && !(last && m->uu_open))
-		return;
-	m->uu_open = !last;
-	mw_message_emit(m, &record);
-}
-
-/* Files that stand uuencoded in a text, as before MIME: readers offer them like attachments. */
-static void uu_feed(struct mw_message *m, struct mw_span octets)
-{
-	struct mw_message_scratch *s = m->scratch;
-
-	if (!m->part_text || !mw_message_wants(m, MW_MESSAGE_WANT(MW_RECORD_ATTACHMENT)))
-		return;
-	while (octets.len > 0) {
-		size_t used, len;
-
-		len = mw_decode_feed(&m->uu, octets, &used, s->uu_piece, sizeof(s->uu_piece));
-		uu_record(m, mw_span_of(s->uu_piece, len), false);
-		octets = mw_span_of(octets.data + used, octets.len - used);
-		if (m->uu.ended) { /* another may follow */
-			uu_record(m, mw_span_of(NULL, 0), true);
-			mw_decode_init(&m->uu, MW_ENCODING_UUENCODE);
-		}
-	}
-}
-
-static void uu_end(struct mw_message *m)
-{
-	uint8_t rest[MW_DECODE_OUT_MIN];
-	size_t len;
-
-	if (!m->part_text || !mw_message_wants(m, MW_MESSAGE_WANT(MW_RECORD_ATTACHMENT)))
-		return;
-	len = mw_decode_finish(&m->uu, rest, sizeof(rest));
-	uu_record(m, mw_span_of(rest, len), true);
-}
-
 /*
  * Decoded octets. Behind base64's padding or uuencode's end line (`tail`) strict readers see
  * nothing, so neither size nor hash nor text has it; attachment scanning does, for lenient readers
@@ -339,7 +297,8 @@ static void decoded(struct mw_message *m, struct mw_span octets, bool tail)
 		if (mw_message_wants(m, MW_MESSAGE_WANT_CONTENT_KEY))
 			mw_content_key_feed(&m->key, octets);
 		mw_message_text_feed(m, octets);
-		uu_feed(m, octets);
+		mw_message_file_feed(m, &m->file, octets);
+		mw_message_uu_feed(m, octets);
 	}
 	attachment_record(m, octets, false);
 }
@@ -371,7 +330,8 @@ static void render_preamble(struct mw_message *m)
 		struct mw_span octets = mw_span_of(c->data, c->len);
 
 		mw_message_text_feed(m, octets);
-		uu_feed(m, octets);
+		mw_message_file_feed(m, &m->file, octets);
+		mw_message_uu_feed(m, octets);
 		if (mw_message_wants(m, MW_MESSAGE_WANT_CONTENT_KEY))
 			mw_content_key_feed(&m->key, octets);
 		attachment_record(m, octets, false);
@@ -390,7 +350,8 @@ void mw_message_leaf_end(struct mw_message *m, bool keep, bool complete)
 	if (m->part_tentative)
 		render_preamble(m);
 	mw_message_text_end(m);
-	uu_end(m);
+	mw_message_uu_end(m);
+	mw_message_file_end(m, &m->file);
 	attachment_record(m, mw_span_of(NULL, 0), true);
 	if (m->decode.bad && m->decode.encoding == MW_ENCODING_BASE64)
 		m->facts.anomalies |= MW_MESSAGE_ANOMALY(MW_REASON_BAD_BASE64);
@@ -398,6 +359,7 @@ void mw_message_leaf_end(struct mw_message *m, bool keep, bool complete)
 		return;
 	m->listed->size = m->part.size;
 	m->listed->complete = complete;
+	m->listed->magic = m->file.magic;
 	if (mw_message_wants(m, MW_MESSAGE_WANT_PART_SHA256))
 		SHA256_Final(m->listed->sha256, &m->part_sha);
 }

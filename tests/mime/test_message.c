@@ -84,6 +84,7 @@ static void on_record(void *ctx, const struct mw_record *r)
 		[MW_RECORD_URI] = MW_URI_MAX + 64,
 		[MW_RECORD_FULL] = SIZE_MAX,
 		[MW_RECORD_ATTACHMENT] = SIZE_MAX,
+		[MW_RECORD_PLAIN] = MW_MESSAGE_NAME_MAX,
 	};
 	struct log *log = ctx;
 	char head[64];
@@ -136,10 +137,19 @@ static void add_facts(struct log *log, const struct mw_message_facts *f)
 		add_span(log, "encoding", p->encoding);
 		add_span(log, "disposition", p->disposition);
 		add_span(log, "filename", p->filename);
-		snprintf(line, sizeof(line), "%llu %u %d\n", (unsigned long long)p->size, p->number,
-			p->complete);
+		snprintf(line, sizeof(line), "%llu %u %d %d\n", (unsigned long long)p->size,
+			p->number, p->complete, (int)p->magic);
 		add(log, line, strlen(line));
 		add(log, p->sha256, 32);
+		for (const struct mw_message_member *i = p->members; i != NULL; i = i->next) {
+			add_span(log, "member", i->name);
+			snprintf(line, sizeof(line), "%d %llu %d %d %d %d\n", (int)i->kind,
+				(unsigned long long)i->size, i->size_known, i->encrypted, i->hashed,
+				(int)i->magic);
+			add(log, line, strlen(line));
+			if (i->hashed)
+				add(log, i->sha256, 32);
+		}
 	}
 	for (const struct mw_message_url *u = f->urls; u != NULL; u = u->next)
 		add_span(log, "url", u->text);
