@@ -180,8 +180,13 @@ void mw_message_end(struct mw_message *m, bool complete)
 	m->ended = true;
 	m->facts.complete = complete && !m->gap;
 	mw_mime_end(&m->mime, m->facts.complete);
-	if (m->rendering)
+	if (m->rendering) {
 		mw_render_finish(&m->render);
+		if (m->render.any_hidden)
+			m->facts.anomalies |= MW_MESSAGE_ANOMALY(MW_REASON_HIDDEN_TEXT);
+		if (m->render.split_words)
+			m->facts.anomalies |= MW_MESSAGE_ANOMALY(MW_REASON_SPLIT_WORDS);
+	}
 	if (mw_message_wants(m, MW_MESSAGE_WANT(MW_RECORD_FULL)))
 		mw_message_full_end(m);
 	if (mw_message_wants(m, MW_MESSAGE_WANT_SHA256))

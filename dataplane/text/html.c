@@ -59,6 +59,7 @@ static bool raw_end_octet(struct mw_html *h, uint8_t b)
 		h->closing = true;
 		mw_html_begin_tag(h, 0);
 		h->tag = raw;
+		h->tag_hash = 0;
 		h->raw = 0;
 		h->state = BETWEEN;
 		return false;
@@ -239,4 +240,5 @@ void mw_html_finish(struct mw_html *h)
 		put_text(h, h->name, h->name_len);
 	}
 	h->state = TEXT;
+	mw_html_hide_finish(h);
 }

@@ -613,6 +613,39 @@ def _():
 def _():
 	return html(b'<img alt="' + OCTETS + b'" src="x.png">')
 
+@place("HTML, hidden text inside words")
+def _():
+	return html(b'pur<span style="display:none">x</span>ple mar<font color="#ffffff">o</font>mot lan<i hidden>x</i>tern')
+
+@place("HTML, hidden paragraphs inside words")
+def _():
+	return html(b"pur<div style='font-size:0'>x<p>y</p><div>z</div></div>ple marmot<div style='max-height:0; overflow:hidden'>"
+		b" one</div> lan<b style='color:#fefefe;background:#fff'>x</b>tern")
+
+@place("HTML, in hidden text")
+def _():
+	return html(b"<div style='DISPLAY : NONE'>" + OCTETS + b"</div>")
+
+@place("HTML, white on white")
+def _():
+	return html(b"<font color=white>" + OCTETS + b"</font>")
+
+@place("HTML, zero-width characters inside words")
+def _():
+	return html("pur&#8203;ple mar\u200dmot lan&zwnj;tern".encode())
+
+@place("zero-width characters inside words")
+def _():
+	return session(text("pur\u200bple mar\u2060mot lan\ufefftern".encode(), PLAIN, b"Content-Transfer-Encoding: 8bit"))
+
+@place("soft hyphens inside words")
+def _():
+	return session(text("pur\u00adple mar\u00admot lan\u00adtern".encode("latin-1"), b"Content-Type: text/plain; charset=iso-8859-1"))
+
+@place("subject, zero-width characters inside words")
+def _():
+	return session(text(LINE, subject=b"=?utf-8?B?" + base64.b64encode("pur\u200bple marmot lan\u200dtern".encode()) + b"?="))
+
 @place("UTF-16 with a byte order mark")
 def _():
 	return session(text(b64(BODY.decode().encode("utf-16")), b"Content-Type: text/plain; charset=utf-16", B64))

@@ -78,9 +78,14 @@ static void collect_link(void *ctx, struct mw_span uri)
 	collect(c, mw_span_of("\002", 1));
 }
 
+static void collect_hidden(void *ctx, bool hidden)
+{
+	collect(ctx, mw_span_str(hidden ? "\001HIDE" : "\001SHOW"));
+}
+
 static void run_html(struct text_random *r, struct mw_span in, size_t piece, struct collected *out)
 {
-	struct mw_html_sink sink = {{collect, out}, collect_link, out};
+	struct mw_html_sink sink = {{collect, out}, collect_link, out, collect_hidden};
 	static struct mw_html h;
 
 	memset(&h, 0x5a, sizeof(h)); /* nothing may rest on what was there before */
@@ -134,10 +139,17 @@ static void render_uri(void *ctx, const struct mw_uri_found *found)
 	assert_true(found->uri.len <= MW_URI_MAX);
 }
 
+static void render_shown(void *ctx, struct mw_span piece, bool subject)
+{
+	collect(ctx, mw_span_of("\003", 1));
+	collect(ctx, piece);
+	assert_true(piece.len <= MW_PARAGRAPH_MAX);
+}
+
 static void run_render(
 	struct text_random *r, struct mw_span in, size_t piece, struct collected *out)
 {
-	const struct mw_render_sink sink = {render_body, render_uri, out};
+	const struct mw_render_sink sink = {render_body, render_uri, out, render_shown};
 	static struct mw_render render;
 
 	out->marked = true;
