@@ -85,20 +85,49 @@ static size_t quoted_len(struct mw_span s)
 	return at < s.len ? at + 1 : s.len;
 }
 
-/* The next parameter of *rest, which begins anywhere before its `;`. */
+/* `name=`, as behind a `;` that was forgotten. */
+static bool begins_param(struct mw_span s)
+{
+	if (take_token(&s).len == 0)
+		return false;
+	while (s.len > 0 && is_space(s.data[0]))
+		s = mw_span_of(s.data + 1, s.len - 1);
+	return s.len > 0 && s.data[0] == '=';
+}
+
+/* Where the next parameter begins: behind a `;`, or behind blanks where only a `;` is missing.
+ * Quoted strings and comments are passed over; a comment that never ends is none. */
+static bool find_param(struct mw_span *s)
+{
+	while (s->len > 0 && s->data[0] != ';') {
+		size_t at = s->data[0] == '"' ? quoted_len(*s) : 1;
+
+		if (s->data[0] == '(' || is_space(s->data[0])) {
+			struct mw_span behind = skip_comments(*s);
+
+			if (begins_param(behind)) {
+				*s = behind;
+				return true;
+			}
+			if (behind.len > 0)
+				at = s->len - behind.len;
+		}
+		*s = mw_span_of(s->data + at, s->len - at);
+	}
+	if (s->len == 0)
+		return false;
+	*s = skip_comments(mw_span_of(s->data + 1, s->len - 1));
+	return true;
+}
+
+/* The next parameter of *rest, which begins anywhere before it. */
 static bool next_param(struct mw_span *rest, struct param *p)
 {
 	struct mw_span s = *rest;
 	size_t at = 0;
 
-	/* to the `;`, over quoted strings */
-	while (s.len > 0 && s.data[0] != ';') {
-		at = s.data[0] == '"' ? quoted_len(s) : 1;
-		s = mw_span_of(s.data + at, s.len - at);
-	}
-	if (s.len == 0)
+	if (!find_param(&s))
 		return false;
-	s = skip_comments(mw_span_of(s.data + 1, s.len - 1));
 	for (at = 0; at < s.len && s.data[at] != '=' && s.data[at] != ';'; at++)
 		;
 	p->name = mw_span_trim(mw_span_of(s.data, at));
