@@ -111,9 +111,11 @@ void mw_message_entity_field(struct mw_message *m, struct mw_span field)
 		e->type_seen = true;
 		content_type(m, value);
 	} else if (!e->encoding_seen && mw_span_caseeq(name, "content-transfer-encoding")) {
-		e->encoding_seen = true;
+		/* Of several the first that encodes: readers differ, and as the octets stand they
+		 * are looked at in any case. */
 		value = mw_header_token(value);
-		if (value.len > 0)
+		e->encoding_seen = mw_encoding_of(value) != MW_ENCODING_IDENTITY;
+		if (value.len > 0 && (e->encoding.data == NULL || e->encoding_seen))
 			e->encoding = keep_lower(m, value);
 	} else if (!e->disposition_seen && mw_span_caseeq(name, "content-disposition")) {
 		e->disposition_seen = true;
@@ -300,6 +302,7 @@ static void decoded(struct mw_message *m, struct mw_span octets, bool tail)
 		mw_message_file_feed(m, &m->file, octets);
 		mw_message_uu_feed(m, octets);
 	}
+	m->part_attachment |= tail;
 	attachment_record(m, octets, false);
 }
 

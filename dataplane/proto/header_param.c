@@ -59,6 +59,8 @@ static struct mw_span take_token(struct mw_span *s)
 struct mw_span mw_header_token(struct mw_span value)
 {
 	value = skip_comments(value);
+	if (value.len > 0 && value.data[0] == '"') /* forbidden here, and understood */
+		value = mw_span_of(value.data + 1, value.len - 1);
 	return take_token(&value);
 }
 

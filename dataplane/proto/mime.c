@@ -24,7 +24,6 @@ void mw_mime_entity_begin(struct mw_mime *m)
 	m->entity_digest = false;
 	m->entity_typed = false;
 	m->entity_encoded = false;
-	m->entity_encoding_seen = false;
 	m->boundary_len = 0;
 	m->field_len = 0;
 	m->line_len = 0;
@@ -81,7 +80,8 @@ static void content_type(struct mw_mime *m, struct mw_span value)
 	m->entity_digest = mw_span_caseeq(subtype, "digest");
 }
 
-/* The collected field is complete. The first field of a name counts. */
+/* The collected field is complete. The first field of a name counts, of encodings the first that is
+ * one (message_part.c). */
 static void field_end(struct mw_mime *m)
 {
 	struct mw_span field = mw_span_trim_end(mw_span_of(m->room.text, m->field_len)), name,
@@ -96,9 +96,8 @@ static void field_end(struct mw_mime *m)
 	if (!m->entity_typed && mw_span_caseeq(name, "content-type")) {
 		m->entity_typed = true;
 		content_type(m, value);
-	} else if (!m->entity_encoding_seen && mw_span_caseeq(name, "content-transfer-encoding")) {
-		m->entity_encoding_seen = true;
-		m->entity_encoded = mw_encoding_of(mw_header_token(value)) != MW_ENCODING_IDENTITY;
+	} else if (mw_span_caseeq(name, "content-transfer-encoding")) {
+		m->entity_encoded |= mw_encoding_of(mw_header_token(value)) != MW_ENCODING_IDENTITY;
 	}
 }
 

@@ -60,7 +60,7 @@ struct mw_mime {
 	uint8_t state;
 	uint8_t entity; /* what the header read so far makes of the entity */
 	bool entity_digest;
-	bool entity_typed, entity_encoded, entity_encoding_seen;
+	bool entity_typed, entity_encoded;
 	bool fresh; /* behind a boundary, nothing came yet */
 	bool bol;   /* at the first line of a body */
 	bool leaf_open, leaf_tentative;
