@@ -124,7 +124,7 @@ struct mw_message *mw_message_init(void *memory, const struct mw_message_config 
 	struct mw_message *m = memory;
 
 	/* not the buffers behind it, which are large and have lengths of their own */
-	memset(m, 0, offsetof(struct mw_message, inner_decode));
+	memset(m, 0, offsetof(struct mw_message, entity));
 	m->config = config;
 	m->want = config->want;
 	if (records == NULL)
@@ -138,6 +138,7 @@ struct mw_message *mw_message_init(void *memory, const struct mw_message_config 
 	m->records_ctx = records_ctx;
 	if (mw_message_wants(m, MW_MESSAGE_WANT_SHA256))
 		SHA256_Init(&m->sha);
+	mw_message_entity_init(m);
 	mw_content_key_init(&m->key, config->content_key);
 	mw_message_text_init(m);
 	m->mime_sink = (struct mw_mime_sink){

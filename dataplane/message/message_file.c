@@ -121,7 +121,7 @@ static bool wants_members(const struct mw_message *m)
 	return mw_message_wants(m, MW_MESSAGE_WANT(MW_RECORD_PLAIN) | MW_MESSAGE_WANT_MEMBERS);
 }
 
-void mw_message_file_feed(struct mw_message *m, struct mw_message_file *f, struct mw_span octets)
+void mw_message_file_look(struct mw_message *m, struct mw_message_file *f, struct mw_span octets)
 {
 	if (!f->decided) {
 		size_t len = sizeof(f->head) - f->head_len;

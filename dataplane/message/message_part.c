@@ -84,7 +84,7 @@ static void disposition(struct mw_message *m, struct mw_span value)
 		e->filename = keep(m, s);
 }
 
-static void entity_begin(struct mw_message *m)
+void mw_message_entity_init(struct mw_message *m)
 {
 	/* all but its text, which has a length of its own */
 	memset(&m->entity, 0, offsetof(struct mw_message_entity, text));
@@ -93,7 +93,7 @@ static void entity_begin(struct mw_message *m)
 void mw_message_entity_end(struct mw_message *m)
 {
 	if (m->entity.done) /* it had no fields at all */
-		entity_begin(m);
+		mw_message_entity_init(m);
 	m->entity.done = true;
 }
 
@@ -103,7 +103,7 @@ void mw_message_entity_field(struct mw_message *m, struct mw_span field)
 	struct mw_span name, value;
 
 	if (e->done)
-		entity_begin(m);
+		mw_message_entity_init(m);
 	if (field.len < 8 || (field.data[0] | 0x20) != 'c' ||
 		!mw_header_split(field, &name, &value))
 		return;

@@ -109,8 +109,6 @@ struct mw_message {
 	uint32_t field_count;
 	uint32_t field_octets;
 
-	struct mw_message_entity entity;
-	uint8_t path[2 * MW_MIME_PATH_MAX];
 	struct mw_message_part *part_last;
 	struct mw_message_part part;	/* the open leaf; copied into the list when it is kept */
 	struct mw_message_part *listed; /* the open leaf's place in the list, NULL: not listed */
@@ -130,6 +128,8 @@ struct mw_message {
 	size_t inner_path_len;
 
 	/* what follows is set up when it is used */
+	struct mw_message_entity entity;
+	uint8_t path[2 * MW_MIME_PATH_MAX];
 	uint8_t full_held[2 * MW_MESSAGE_QUIET_MAX]; /* the end of a run, kept until it is one */
 	struct mw_decode inner_decode;
 	uint8_t inner_sniff[MW_MESSAGE_SNIFF];
@@ -179,6 +179,7 @@ struct mw_span mw_message_field_decode(
 	struct mw_message *m, const struct mw_message_field *field, uint8_t *out, size_t size);
 
 /* message_part.c: leaves */
+void mw_message_entity_init(struct mw_message *m);
 void mw_message_entity_field(struct mw_message *m, struct mw_span field);
 void mw_message_entity_end(struct mw_message *m);
 void mw_message_leaf_begin(struct mw_message *m, struct mw_span path, bool tentative);
@@ -192,7 +193,7 @@ void mw_message_inner_end(struct mw_message *m, bool complete);
 
 /* message_file.c: leaves as files */
 void mw_message_file_begin(struct mw_message_file *f);
-void mw_message_file_feed(struct mw_message *m, struct mw_message_file *f, struct mw_span octets);
+void mw_message_file_look(struct mw_message *m, struct mw_message_file *f, struct mw_span octets);
 void mw_message_file_end(struct mw_message *m, struct mw_message_file *f);
 /* Uuencoded files in the octets of a text part. */
 void mw_message_uu_begin(struct mw_message *m);
@@ -200,6 +201,14 @@ void mw_message_uu_feed(struct mw_message *m, struct mw_span octets);
 void mw_message_uu_end(struct mw_message *m);
 /* A name, for plain patterns. */
 void mw_message_name_record(struct mw_message *m, struct mw_span name);
+
+/* Most files are known by their first octets, and the rest of them is no business of that. */
+static inline void mw_message_file_feed(
+	struct mw_message *m, struct mw_message_file *f, struct mw_span octets)
+{
+	if (!f->decided || f->magic == MW_MAGIC_ZIP)
+		mw_message_file_look(m, f, octets);
+}
 
 /* message_text.c: what comes back from rendering */
 void mw_message_text_init(struct mw_message *m);

@@ -101,24 +101,30 @@ static bool begins_param(struct mw_span s)
  * Quoted strings and comments are passed over; a comment that never ends is none. */
 static bool find_param(struct mw_span *s)
 {
-	while (s->len > 0 && s->data[0] != ';') {
-		size_t at = s->data[0] == '"' ? quoted_len(*s) : 1;
+	const uint8_t *at = s->data, *end = at + s->len;
 
-		if (s->data[0] == '(' || is_space(s->data[0])) {
-			struct mw_span behind = skip_comments(*s);
+	while (at < end && *at != ';') {
+		struct mw_span rest, behind;
 
-			if (begins_param(behind)) {
-				*s = behind;
-				return true;
-			}
-			if (behind.len > 0)
-				at = s->len - behind.len;
+		if (*at > ' ' && *at != '"' && *at != '(') {
+			at++;
+			continue;
 		}
-		*s = mw_span_of(s->data + at, s->len - at);
+		rest = mw_span_of(at, (size_t)(end - at));
+		if (*at == '"') {
+			at += quoted_len(rest);
+			continue;
+		}
+		behind = skip_comments(rest);
+		if (begins_param(behind)) {
+			*s = behind;
+			return true;
+		}
+		at = behind.len > 0 && behind.data > at ? behind.data : at + 1;
 	}
-	if (s->len == 0)
+	if (at == end)
 		return false;
-	*s = skip_comments(mw_span_of(s->data + 1, s->len - 1));
+	*s = skip_comments(mw_span_of(at + 1, (size_t)(end - at - 1)));
 	return true;
 }
 

@@ -112,10 +112,39 @@ static bool is_html(struct mw_span s)
 	return false;
 }
 
+/* First octets of all signatures above: nearly every text begins with another. */
+static const uint8_t starts[256] = {
+	['\177'] = 1,
+	[0xfe] = 1,
+	[0xce] = 1,
+	[0xcf] = 1,
+	[0xca] = 1,
+	['#'] = 1,
+	['L'] = 1,
+	['P'] = 1,
+	['R'] = 1,
+	['7'] = 1,
+	[0x1f] = 1,
+	['B'] = 1,
+	[0xfd] = 1,
+	['M'] = 1,
+	[0xd0] = 1,
+	['%'] = 1,
+	['{'] = 1,
+	[0x78] = 1,
+	['<'] = 1,
+	[0x89] = 1,
+	[0xff] = 1,
+	['G'] = 1,
+	['I'] = 1,
+};
+
 enum mw_magic mw_magic_of(struct mw_span head)
 {
 	if (head.len < 2)
 		return MW_MAGIC_UNKNOWN;
+	if (!starts[head.data[0]])
+		return is_html(head) ? MW_MAGIC_HTML : MW_MAGIC_UNKNOWN;
 	for (size_t i = 0; i < sizeof(signatures) / sizeof(signatures[0]); i++)
 		if ((uint8_t)signatures[i].text[0] == head.data[0] &&
 			head.len >= signatures[i].len &&

@@ -232,7 +232,8 @@ void mw_html_hide_begin(struct mw_html *h)
 {
 	const struct mw_html_element *e = &mw_html_elements[h->tag];
 
-	if (h->sink.hidden == NULL || h->closing)
+	if (h->closing || (h->hidden_depth == 0 && !h->hides && !h->flat && !h->has_colour &&
+				  !h->has_background))
 		return;
 	if (h->hidden_depth > 0 && h->tag_hash == h->hidden_hash) {
 		if (!ends_itself(e)) {

@@ -176,9 +176,13 @@ static void put_gap(struct mw_html *h)
 
 static void end_tag(struct mw_html *h)
 {
-	mw_html_hide_begin(h);
-	put_gap(h);
-	mw_html_hide_end(h);
+	if (h->sink.hidden == NULL) {
+		put_gap(h);
+	} else {
+		mw_html_hide_begin(h);
+		put_gap(h);
+		mw_html_hide_end(h);
+	}
 	if (h->refresh && h->value_at > 0)
 		put_refresh(h);
 	h->state = TEXT;
@@ -221,7 +225,8 @@ static bool tag_octet(struct mw_html *h, uint8_t b)
 			return true;
 		}
 		h->tag = mw_html_find_element(h);
-		h->tag_hash = hash_name(h);
+		if (h->sink.hidden != NULL)
+			h->tag_hash = hash_name(h);
 		h->state = BETWEEN;
 		return false;
 	case BETWEEN:

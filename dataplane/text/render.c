@@ -69,9 +69,10 @@ static void put_rendered(void *ctx, struct mw_span utf8)
 	struct mw_render *r = ctx;
 
 	mw_paragraph_feed(&r->paragraph, utf8);
-	if (r->twice && !r->hiding)
+	if (!r->hiding)
 		mw_paragraph_feed(&r->visible, utf8);
-	r->any_hidden |= r->hiding && has_ink(utf8);
+	else
+		r->any_hidden |= has_ink(utf8);
 }
 
 static void put_hidden(void *ctx, bool hidden)
@@ -82,6 +83,7 @@ static void put_hidden(void *ctx, bool hidden)
 	if (!hidden || r->twice)
 		return;
 	r->twice = true;
+	r->html.sink.text = (struct mw_text_sink){put_rendered, r};
 	r->visible = r->paragraph;
 	r->visible.sink = (struct mw_text_sink){put_visible, r};
 }
@@ -113,7 +115,7 @@ void mw_render_subject(struct mw_render *r, struct mw_span decoded)
 void mw_render_part_begin(struct mw_render *r, enum mw_render_kind kind, struct mw_span charset)
 {
 	struct mw_html_sink html = {
-		.text = {put_rendered, r},
+		.text = {put_plain, &r->paragraph},
 		.link = put_link,
 		.link_ctx = r,
 		.hidden = r->sink.shown != NULL ? put_hidden : NULL,
