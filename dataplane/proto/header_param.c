@@ -101,12 +101,14 @@ static bool begins_param(struct mw_span s)
  * Quoted strings and comments are passed over; a comment that never ends is none. */
 static bool find_param(struct mw_span *s)
 {
+	static const uint8_t stops[256] = {
+		[' '] = 1, ['\t'] = 1, ['\r'] = 1, ['\n'] = 1, ['"'] = 1, ['('] = 1, [';'] = 1};
 	const uint8_t *at = s->data, *end = at + s->len;
 
 	while (at < end && *at != ';') {
 		struct mw_span rest, behind;
 
-		if (*at > ' ' && *at != '"' && *at != '(') {
+		if (!stops[*at]) {
 			at++;
 			continue;
 		}
@@ -258,9 +260,13 @@ static bool join_segments(struct mw_span value, const char *name, uint8_t *out, 
 	size_t *len, struct mw_span *charset, bool *any_coded)
 {
 	struct param segments[SEGMENTS_MAX];
-	bool have[SEGMENTS_MAX] = {false}, coded[SEGMENTS_MAX] = {false};
+	bool have[SEGMENTS_MAX], coded[SEGMENTS_MAX];
 	struct param p;
 
+	if (value.len == 0 || memchr(value.data, '*', value.len) == NULL)
+		return false;
+	memset(have, 0, sizeof(have));
+	memset(coded, 0, sizeof(coded));
 	while (next_param(&value, &p)) {
 		bool encoded, plain;
 		int n = segment_of(p.name, name, &encoded, &plain);
