@@ -321,9 +321,19 @@ struct mw_transfer *mw_transfer_begin(
 	return t;
 }
 
+/* What was odd about the message is told of its session, which has the list. */
+static void tell_anomalies(struct mw_lane *lane, struct mw_transfer *t)
+{
+	uint64_t bits = mw_message_facts(t->message)->anomalies;
+
+	for (; bits != 0; bits &= bits - 1)
+		mw_flow_anomaly(lane, t->flow, mw_reason_anomaly((unsigned)__builtin_ctzll(bits)));
+}
+
 void mw_transfer_end(struct mw_lane *lane, struct mw_transfer *t, bool complete)
 {
 	mw_message_end(t->message, complete);
+	tell_anomalies(lane, t);
 	t->complete = complete;
 	t->end_ns = lane->config.passive ? t->flow->content->read_ns : lane->now_ns;
 	t->state = MW_TRANSFER_ENDED;

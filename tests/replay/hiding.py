@@ -35,6 +35,20 @@ GAPS = {
 	"capture begins with MAIL": "neither handshake nor greeting nor EHLO: told as metadata, midstream",
 }
 
+# name of a place → an anomaly its session must tell
+TOLD = {
+	"HTML, hidden text inside words": "hidden_text",
+	"zero-width characters inside words": "split_words",
+	"base64 padded in the middle": "bad_base64",
+	"name of a ZIP member, the archive cut off": "zip_cut",
+}
+
+# name of a place → names and sizes of the files inside its parts
+INNER = {
+	"name of a ZIP member": [("readme.txt", 7), (PHRASE + ".exe", 2)],
+	"name of a uuencoded file": [(PHRASE, 1)],
+}
+
 PLACES = {}
 
 
@@ -931,6 +945,11 @@ def main():
 				bad.append(f"{name}: exit {result.status}: {result.err}")
 			if not found and name not in GAPS:
 				bad.append(f"not found: {name} ({len(result.messages)} messages)")
+			if name in TOLD and TOLD[name] not in result.sessions[0]["anomalies"]:
+				bad.append(f"{name}: {TOLD[name]} is not told")
+			inner = [(f["name"], f["size"]) for m in result.messages for p in m["parts"] for f in p.get("inner", [])]
+			if name in INNER and inner != INNER[name]:
+				bad.append(f"{name}: the files inside are {inner}")
 			if found and name in GAPS:
 				bad.append(f"found, take it off the list of gaps: {name}")
 	for name in GAPS:
