@@ -59,7 +59,6 @@ static bool raw_end_octet(struct mw_html *h, uint8_t b)
 		h->closing = true;
 		mw_html_begin_tag(h, 0);
 		h->tag = raw;
-		h->tag_hash = 0;
 		h->raw = 0;
 		h->state = BETWEEN;
 		return false;

@@ -17,7 +17,7 @@ static void put_shown(struct mw_render *r, struct mw_span piece, bool always)
 		len = mw_invisible_strip(piece, r->lane->shown, &r->split_words);
 		piece.data = len < piece.len ? r->lane->shown : piece.data;
 	}
-	if (always || len < piece.len)
+	if (len > 0 && (always || len < piece.len))
 		r->sink.shown(r->sink.ctx, mw_span_of(piece.data, len), r->in_subject);
 }
 
@@ -29,7 +29,8 @@ static void put_piece(void *ctx, struct mw_span piece)
 
 	if (r->sink.body != NULL)
 		r->sink.body(r->sink.ctx, piece, r->in_subject);
-	put_shown(r, piece, false);
+	if (!r->twice)
+		put_shown(r, piece, false);
 	if (r->sink.uri != NULL)
 		mw_uri_text(&env, piece);
 }

@@ -205,6 +205,7 @@ static const struct {
 	/* never closed; closed twice; an entity in the style; the second of two */
 	{"a<i hidden>b", "a[b]"},
 	{"a<i hidden>b</i></i>c", "a[b]c"},
+	{"a<textarea hidden>b</i></textarea>c", "a[b</i>]c"},
 	{"a<i style='display&#58;none'>b</i>c", "a[b]c"},
 	{"a<i style='x' style='display:none'>b</i>c", "abc"},
 	{"a</i hidden>b", "ab"},
