@@ -14,7 +14,7 @@
 #include "common/base/span.h"
 #include "common/contract/event.h"
 
-#define MW_RULESET_VERSION   4
+#define MW_RULESET_VERSION   5
 #define MW_RULESET_NONE	     UINT32_MAX /* "no such index" */
 #define MW_RULESET_ERROR_MAX 256	/* buffer for a sentence that says what is wrong */
 
@@ -72,6 +72,7 @@ enum mw_ruleset_kind {
 	MW_SECTION_URI,
 	MW_SECTION_FULL,
 	MW_SECTION_ATTACHMENT,
+	MW_SECTION_PLAIN, /* names, and text without what is not shown: phrases only */
 };
 
 /* Everything that looks at one kind of record (and, for headers, at one name). */

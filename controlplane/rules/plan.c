@@ -28,6 +28,7 @@ static double usual_length(const struct mw_plan_section *s)
 {
 	switch (s->kind) {
 	case MW_SECTION_BODY:
+	case MW_SECTION_PLAIN:
 		return 160;
 	case MW_SECTION_RAWBODY:
 		return 1800;
@@ -209,7 +210,7 @@ static struct mw_span as_rendered(struct mw_bag *bag, struct mw_span s)
 static void plan_everywhere(struct mw_plan *plan, struct mw_def *def)
 {
 	static const uint8_t phrase[] = {MW_SECTION_BODY, MW_SECTION_RAWBODY, MW_SECTION_HEADER_ALL,
-		MW_SECTION_FULL, MW_SECTION_ATTACHMENT};
+		MW_SECTION_FULL, MW_SECTION_ATTACHMENT, MW_SECTION_PLAIN};
 	static const uint8_t signature[] = {
 		MW_SECTION_FULL, MW_SECTION_ATTACHMENT, MW_SECTION_RAWBODY};
 	const uint8_t *kinds = def->kind == MW_DEF_PHRASE ? phrase : signature;
@@ -227,7 +228,7 @@ static void plan_everywhere(struct mw_plan *plan, struct mw_def *def)
 			*expr = new_expr(plan, def, confirm ? MW_EXPR_CONFIRM : 0);
 		struct mw_plan_section *s = section_of(plan, kinds[i], "");
 		find_in(plan, s, *expr, def, &m);
-		if (kinds[i] == MW_SECTION_BODY && m.plain) {
+		if ((kinds[i] == MW_SECTION_BODY || kinds[i] == MW_SECTION_PLAIN) && m.plain) {
 			struct mw_span rendered = as_rendered(&plan->book->bag, m.text);
 
 			if (rendered.data != m.text.data)

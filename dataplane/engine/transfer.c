@@ -331,7 +331,8 @@ static uint32_t wants(const struct mw_lane *lane, const struct mw_ruleset *rules
 	if (lane->config.want_hashes)
 		want |= MW_MESSAGE_WANT_SHA256;
 	if (lane->config.want_parts)
-		want |= MW_MESSAGE_WANT_PART_SHA256 | MW_MESSAGE_WANT_URLS;
+		want |= MW_MESSAGE_WANT_PART_SHA256 | MW_MESSAGE_WANT_URLS |
+			MW_MESSAGE_WANT_MEMBERS;
 	if (rules != NULL) {
 		want |= mw_ruleset_wants(rules);
 		if (mw_ruleset_rawbody_in_full(rules))
@@ -384,9 +385,19 @@ struct mw_transfer *mw_transfer_begin(
 	return t;
 }
 
+/* What was odd about the message is told of its session, which has the list. */
+static void tell_anomalies(struct mw_lane *lane, struct mw_transfer *t)
+{
+	uint64_t bits = mw_message_facts(t->message)->anomalies;
+
+	for (; bits != 0; bits &= bits - 1)
+		mw_flow_anomaly(lane, t->flow, mw_reason_anomaly((unsigned)__builtin_ctzll(bits)));
+}
+
 void mw_transfer_end(struct mw_lane *lane, struct mw_transfer *t, bool complete)
 {
 	mw_message_end(t->message, complete);
+	tell_anomalies(lane, t);
 	t->complete = complete;
 	t->end_ns = lane->config.passive ? t->flow->content->read_ns : lane->now_ns;
 	t->state = MW_TRANSFER_ENDED;

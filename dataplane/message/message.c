@@ -5,8 +5,9 @@
 #include "dataplane/message/message_state.h"
 #include "dataplane/text/utf8.h"
 
-#define PARTS_DEFAULT 256
-#define URLS_DEFAULT  256
+#define PARTS_DEFAULT	256
+#define URLS_DEFAULT	256
+#define MEMBERS_DEFAULT 256
 
 size_t mw_message_bytes(void)
 {
@@ -123,19 +124,21 @@ struct mw_message *mw_message_init(void *memory, const struct mw_message_config 
 	struct mw_message *m = memory;
 
 	/* not the buffers behind it, which are large and have lengths of their own */
-	memset(m, 0, offsetof(struct mw_message, inner_decode));
+	memset(m, 0, offsetof(struct mw_message, entity));
 	m->config = config;
 	m->want = config->want;
 	if (records == NULL)
 		m->want &= ~MW_MESSAGE_WANT_RECORDS;
 	m->parts_max = config->parts_max > 0 ? config->parts_max : PARTS_DEFAULT;
 	m->urls_max = config->urls_max > 0 ? config->urls_max : URLS_DEFAULT;
+	m->members_max = config->members_max > 0 ? config->members_max : MEMBERS_DEFAULT;
 	m->arena = arena;
 	m->scratch = scratch;
 	m->records = records;
 	m->records_ctx = records_ctx;
 	if (mw_message_wants(m, MW_MESSAGE_WANT_SHA256))
 		SHA256_Init(&m->sha);
+	mw_message_entity_init(m);
 	mw_content_key_init(&m->key, config->content_key);
 	mw_message_text_init(m);
 	m->mime_sink = (struct mw_mime_sink){
@@ -178,8 +181,13 @@ void mw_message_end(struct mw_message *m, bool complete)
 	m->ended = true;
 	m->facts.complete = complete && !m->gap;
 	mw_mime_end(&m->mime, m->facts.complete);
-	if (m->rendering)
+	if (m->rendering) {
 		mw_render_finish(&m->render);
+		if (m->render.any_hidden)
+			m->facts.anomalies |= MW_MESSAGE_ANOMALY(MW_REASON_HIDDEN_TEXT);
+		if (m->render.split_words)
+			m->facts.anomalies |= MW_MESSAGE_ANOMALY(MW_REASON_SPLIT_WORDS);
+	}
 	if (mw_message_wants(m, MW_MESSAGE_WANT(MW_RECORD_FULL)))
 		mw_message_full_end(m);
 	if (mw_message_wants(m, MW_MESSAGE_WANT_SHA256))

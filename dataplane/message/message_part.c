@@ -84,7 +84,7 @@ static void disposition(struct mw_message *m, struct mw_span value)
 		e->filename = keep(m, s);
 }
 
-static void entity_begin(struct mw_message *m)
+void mw_message_entity_init(struct mw_message *m)
 {
 	/* all but its text, which has a length of its own */
 	memset(&m->entity, 0, offsetof(struct mw_message_entity, text));
@@ -93,7 +93,7 @@ static void entity_begin(struct mw_message *m)
 void mw_message_entity_end(struct mw_message *m)
 {
 	if (m->entity.done) /* it had no fields at all */
-		entity_begin(m);
+		mw_message_entity_init(m);
 	m->entity.done = true;
 }
 
@@ -103,7 +103,7 @@ void mw_message_entity_field(struct mw_message *m, struct mw_span field)
 	struct mw_span name, value;
 
 	if (e->done)
-		entity_begin(m);
+		mw_message_entity_init(m);
 	if (field.len < 8 || (field.data[0] | 0x20) != 'c' ||
 		!mw_header_split(field, &name, &value))
 		return;
@@ -111,9 +111,11 @@ void mw_message_entity_field(struct mw_message *m, struct mw_span field)
 		e->type_seen = true;
 		content_type(m, value);
 	} else if (!e->encoding_seen && mw_span_caseeq(name, "content-transfer-encoding")) {
-		e->encoding_seen = true;
+		/* Of several the first that encodes: readers differ, and as the octets stand they
+		 * are looked at in any case. */
 		value = mw_header_token(value);
-		if (value.len > 0)
+		e->encoding_seen = mw_encoding_of(value) != MW_ENCODING_IDENTITY;
+		if (value.len > 0 && (e->encoding.data == NULL || e->encoding_seen))
 			e->encoding = keep_lower(m, value);
 	} else if (!e->disposition_seen && mw_span_caseeq(name, "content-disposition")) {
 		e->disposition_seen = true;
@@ -191,8 +193,12 @@ static void classify(struct mw_message *m)
 	m->part_text = kind != MW_RENDER_NONE;
 	m->part_attachment =
 		!text || p->filename.data != NULL || mw_span_caseeq(p->disposition, "attachment");
-	mw_decode_init(&m->uu, MW_ENCODING_UUENCODE);
-	m->uu_open = false;
+	m->member_last = NULL;
+	mw_message_file_begin(&m->file);
+	mw_message_uu_begin(m);
+	mw_message_name_record(m, m->entity.filename);
+	if (!mw_span_eq(m->entity.filename, m->entity.name))
+		mw_message_name_record(m, m->entity.name);
 	mw_message_text_begin(m, kind, m->part_text || begins_with(p->content_type, "message/"));
 }
 
@@ -271,52 +277,6 @@ static void attachment_record(struct mw_message *m, struct mw_span octets, bool 
 		mw_message_emit(m, &record);
 }
 
-static void uu_record(struct mw_message *m, struct mw_span octets, bool last)
-{
-	struct mw_record record = {
-		.kind = MW_RECORD_ATTACHMENT,
-		.data = octets,
-		.stream = m->part.number | MW_RECORD_STREAM_INNER,
-		.last = last,
-	};
-
-	if (octets.len == 0 && !(last && m->uu_open))
-		return;
-	m->uu_open = !last;
-	mw_message_emit(m, &record);
-}
-
-/* Files that stand uuencoded in a text, as before MIME: readers offer them like attachments. */
-static void uu_feed(struct mw_message *m, struct mw_span octets)
-{
-	struct mw_message_scratch *s = m->scratch;
-
-	if (!m->part_text || !mw_message_wants(m, MW_MESSAGE_WANT(MW_RECORD_ATTACHMENT)))
-		return;
-	while (octets.len > 0) {
-		size_t used, len;
-
-		len = mw_decode_feed(&m->uu, octets, &used, s->uu_piece, sizeof(s->uu_piece));
-		uu_record(m, mw_span_of(s->uu_piece, len), false);
-		octets = mw_span_of(octets.data + used, octets.len - used);
-		if (m->uu.ended) { /* another may follow */
-			uu_record(m, mw_span_of(NULL, 0), true);
-			mw_decode_init(&m->uu, MW_ENCODING_UUENCODE);
-		}
-	}
-}
-
-static void uu_end(struct mw_message *m)
-{
-	uint8_t rest[MW_DECODE_OUT_MIN];
-	size_t len;
-
-	if (!m->part_text || !mw_message_wants(m, MW_MESSAGE_WANT(MW_RECORD_ATTACHMENT)))
-		return;
-	len = mw_decode_finish(&m->uu, rest, sizeof(rest));
-	uu_record(m, mw_span_of(rest, len), true);
-}
-
 /*
  * Decoded octets. Behind base64's padding or uuencode's end line (`tail`) strict readers see
  * nothing, so neither size nor hash nor text has it; attachment scanning does, for lenient readers
@@ -339,8 +299,10 @@ static void decoded(struct mw_message *m, struct mw_span octets, bool tail)
 		if (mw_message_wants(m, MW_MESSAGE_WANT_CONTENT_KEY))
 			mw_content_key_feed(&m->key, octets);
 		mw_message_text_feed(m, octets);
-		uu_feed(m, octets);
+		mw_message_file_feed(m, &m->file, octets);
+		mw_message_uu_feed(m, octets);
 	}
+	m->part_attachment |= tail;
 	attachment_record(m, octets, false);
 }
 
@@ -371,7 +333,8 @@ static void render_preamble(struct mw_message *m)
 		struct mw_span octets = mw_span_of(c->data, c->len);
 
 		mw_message_text_feed(m, octets);
-		uu_feed(m, octets);
+		mw_message_file_feed(m, &m->file, octets);
+		mw_message_uu_feed(m, octets);
 		if (mw_message_wants(m, MW_MESSAGE_WANT_CONTENT_KEY))
 			mw_content_key_feed(&m->key, octets);
 		attachment_record(m, octets, false);
@@ -390,7 +353,8 @@ void mw_message_leaf_end(struct mw_message *m, bool keep, bool complete)
 	if (m->part_tentative)
 		render_preamble(m);
 	mw_message_text_end(m);
-	uu_end(m);
+	mw_message_uu_end(m);
+	mw_message_file_end(m, &m->file);
 	attachment_record(m, mw_span_of(NULL, 0), true);
 	if (m->decode.bad && m->decode.encoding == MW_ENCODING_BASE64)
 		m->facts.anomalies |= MW_MESSAGE_ANOMALY(MW_REASON_BAD_BASE64);
@@ -398,6 +362,7 @@ void mw_message_leaf_end(struct mw_message *m, bool keep, bool complete)
 		return;
 	m->listed->size = m->part.size;
 	m->listed->complete = complete;
+	m->listed->magic = m->file.magic;
 	if (mw_message_wants(m, MW_MESSAGE_WANT_PART_SHA256))
 		SHA256_Final(m->listed->sha256, &m->part_sha);
 }

@@ -12,14 +12,16 @@
 #include "dataplane/message/message.h"
 #include "dataplane/proto/decode.h"
 #include "dataplane/proto/mime.h"
+#include "dataplane/proto/zip.h"
 #include "dataplane/text/rawchunk.h"
 #include "dataplane/text/render.h"
 
-#define MW_MESSAGE_FIELD_MAX  32768 /* octets of one field that are kept */
-#define MW_MESSAGE_BOUNDARIES 4096  /* octets of all open boundaries */
+#define MW_MESSAGE_FIELD_MAX 32768 /* octets of one field that are kept */
+/* Octets of all open boundaries: MW_MIME_LEVELS of the 70 that RFC 2046 allows, and some. */
+#define MW_MESSAGE_BOUNDARIES 9216
 /* The same inside an encoded message, together in one piece of the arena. */
 #define MW_MESSAGE_INNER_FIELD_MAX  8192
-#define MW_MESSAGE_INNER_BOUNDARIES 2048
+#define MW_MESSAGE_INNER_BOUNDARIES 6144
 #define MW_MESSAGE_SNIFF	    80
 #define MW_MESSAGE_BUCKETS	    64
 #define MW_MESSAGE_FIELDS_MAX	    512	  /* header fields kept for records */
@@ -72,6 +74,15 @@ struct mw_message_entity {
 	uint8_t text[MW_MESSAGE_ENTITY_TEXT];
 };
 
+/* The decoded octets of a leaf, or of a file within one, as a file. */
+struct mw_message_file {
+	bool decided; /* what it is */
+	uint8_t head_len;
+	enum mw_magic magic;
+	uint8_t head[MW_MAGIC_OCTETS];
+	struct mw_zip zip; /* in use when it is one */
+};
+
 struct mw_message_chunk {
 	struct mw_message_chunk *next;
 	uint32_t len;
@@ -81,7 +92,7 @@ struct mw_message_chunk {
 struct mw_message {
 	const struct mw_message_config *config;
 	uint32_t want;
-	uint32_t parts_max, urls_max;
+	uint32_t parts_max, urls_max, members_max;
 	struct mw_arena *arena;
 	struct mw_message_scratch *scratch;
 	mw_record_fn records;
@@ -98,12 +109,13 @@ struct mw_message {
 	uint32_t field_count;
 	uint32_t field_octets;
 
-	struct mw_message_entity entity;
-	uint8_t path[2 * MW_MIME_PATH_MAX];
 	struct mw_message_part *part_last;
 	struct mw_message_part part;	/* the open leaf; copied into the list when it is kept */
 	struct mw_message_part *listed; /* the open leaf's place in the list, NULL: not listed */
 	uint32_t part_number;
+	struct mw_message_member *member_last; /* of the open leaf */
+	struct mw_message_member *uu_listed;   /* the open uuencoded file, NULL: not listed */
+	uint64_t uu_size;
 	bool part_text, part_rawbody, part_attachment, part_tentative, uu_open;
 	struct mw_message_chunk *preamble, *preamble_last;
 	uint32_t preamble_len;
@@ -116,12 +128,17 @@ struct mw_message {
 	size_t inner_path_len;
 
 	/* what follows is set up when it is used */
+	struct mw_message_entity entity;
+	uint8_t path[2 * MW_MIME_PATH_MAX];
 	uint8_t full_held[2 * MW_MESSAGE_QUIET_MAX]; /* the end of a run, kept until it is one */
 	struct mw_decode inner_decode;
 	uint8_t inner_sniff[MW_MESSAGE_SNIFF];
 	uint8_t inner_path[MW_MIME_PATH_MAX];
 	struct mw_decode decode;
 	struct mw_decode uu; /* looks for uuencoded files in a text part */
+	struct mw_decode_name uu_name;
+	struct mw_message_file file, uu_file; /* the open leaf, and the uuencoded file in it */
+	SHA256_CTX uu_sha;
 	struct mw_content_key key;
 	SHA256_CTX sha, part_sha;
 	struct mw_mime_sink mime_sink;
@@ -162,6 +179,7 @@ struct mw_span mw_message_field_decode(
 	struct mw_message *m, const struct mw_message_field *field, uint8_t *out, size_t size);
 
 /* message_part.c: leaves */
+void mw_message_entity_init(struct mw_message *m);
 void mw_message_entity_field(struct mw_message *m, struct mw_span field);
 void mw_message_entity_end(struct mw_message *m);
 void mw_message_leaf_begin(struct mw_message *m, struct mw_span path, bool tentative);
@@ -172,6 +190,25 @@ void mw_message_leaf_end(struct mw_message *m, bool keep, bool complete);
 bool mw_message_inner_begin(struct mw_message *m, struct mw_span path);
 void mw_message_inner_feed(struct mw_message *m, struct mw_span octets);
 void mw_message_inner_end(struct mw_message *m, bool complete);
+
+/* message_file.c: leaves as files */
+void mw_message_file_begin(struct mw_message_file *f);
+void mw_message_file_look(struct mw_message *m, struct mw_message_file *f, struct mw_span octets);
+void mw_message_file_end(struct mw_message *m, struct mw_message_file *f);
+/* Uuencoded files in the octets of a text part. */
+void mw_message_uu_begin(struct mw_message *m);
+void mw_message_uu_feed(struct mw_message *m, struct mw_span octets);
+void mw_message_uu_end(struct mw_message *m);
+/* A name, for plain patterns. */
+void mw_message_name_record(struct mw_message *m, struct mw_span name);
+
+/* Most files are known by their first octets, and the rest of them is no business of that. */
+static inline void mw_message_file_feed(
+	struct mw_message *m, struct mw_message_file *f, struct mw_span octets)
+{
+	if (!f->decided || f->magic == MW_MAGIC_ZIP)
+		mw_message_file_look(m, f, octets);
+}
 
 /* message_text.c: what comes back from rendering */
 void mw_message_text_init(struct mw_message *m);

@@ -27,6 +27,14 @@ static void on_body(void *ctx, struct mw_span piece, bool subject)
 		text_record(m, MW_RECORD_BODY, piece, subject ? 0 : m->part.number);
 }
 
+static void on_shown(void *ctx, struct mw_span piece, bool subject)
+{
+	struct mw_message *m = ctx;
+
+	if (mw_message_wants(m, MW_MESSAGE_WANT(MW_RECORD_PLAIN)))
+		text_record(m, MW_RECORD_PLAIN, piece, subject ? 0 : m->part.number);
+}
+
 /* Is this an address a person would call a URL? Bare hosts and mail addresses are guesses of rules.
  */
 static bool is_url(const struct mw_uri_found *found)
@@ -96,9 +104,9 @@ void mw_message_text_init(struct mw_message *m)
 {
 	uint64_t key[2];
 
-	m->rendering =
-		mw_message_wants(m, MW_MESSAGE_WANT(MW_RECORD_BODY) |
-					    MW_MESSAGE_WANT(MW_RECORD_URI) | MW_MESSAGE_WANT_URLS);
+	m->rendering = mw_message_wants(
+		m, MW_MESSAGE_WANT(MW_RECORD_BODY) | MW_MESSAGE_WANT(MW_RECORD_PLAIN) |
+			   MW_MESSAGE_WANT(MW_RECORD_URI) | MW_MESSAGE_WANT_URLS);
 	if (!m->rendering)
 		return;
 	memcpy(key, m->config->content_key, sizeof(key));
@@ -111,6 +119,10 @@ void mw_message_text_init(struct mw_message *m)
 				       m, MW_MESSAGE_WANT(MW_RECORD_URI) | MW_MESSAGE_WANT_URLS)
 				       ? on_uri
 				       : NULL,
+			.shown = mw_message_wants(
+					 m, MW_MESSAGE_WANT(MW_RECORD_PLAIN) | MW_MESSAGE_WANT_URLS)
+					 ? on_shown
+					 : NULL,
 			.ctx = m,
 		});
 }

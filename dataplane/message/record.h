@@ -40,6 +40,12 @@ enum mw_record_kind {
 	/* Decoded octets of a leaf part that is not text, in pieces. stream: the part; `last`
 	   closes it. With MW_RECORD_STREAM_INNER: a uuencoded file that stands in a text part. */
 	MW_RECORD_ATTACHMENT,
+	/*
+	 * One string that only plain patterns look at, for SpamAssassin's rules know no such thing:
+	 * the decoded name of a part or of a file inside one (stream: the part), or a paragraph
+	 * again, as its reader sees it (stream as in BODY): without what is not shown.
+	 */
+	MW_RECORD_PLAIN,
 	MW_RECORD_KINDS
 };
 

@@ -15,7 +15,13 @@ enum mw_encoding {
 	MW_ENCODING_UUENCODE,
 };
 
-#define MW_DECODE_OUT_MIN 64 /* the least room a call needs to make progress */
+#define MW_DECODE_OUT_MIN  64  /* the least room a call needs to make progress */
+#define MW_DECODE_NAME_MAX 255 /* octets of a uuencoded file's name that are kept */
+
+struct mw_decode_name {
+	uint16_t len;
+	uint8_t data[MW_DECODE_NAME_MAX];
+};
 
 struct mw_decode {
 	enum mw_encoding encoding;
@@ -25,6 +31,9 @@ struct mw_decode {
 	uint8_t left;  /* uuencode: octets this line still promises */
 	uint32_t held; /* bits or characters carried over the cut */
 	bool bad;      /* something did not decode cleanly */
+	bool begun;    /* uuencode: the begin line is complete */
+	/* uuencode: where the name in the begin line goes, as it stands; NULL: nobody wants it */
+	struct mw_decode_name *name;
 	/*
 	 * Padding (base64) or the end line (uuencode) was reached. More input is decoded all the
 	 * same, for there are readers who go on, but strict readers stop here: the caller decides

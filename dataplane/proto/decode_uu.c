@@ -21,6 +21,20 @@ static size_t group(struct mw_decode *d, uint8_t *out)
 	return made;
 }
 
+/* A piece of the begin line behind its mode. */
+static void keep_name(struct mw_decode *d, const uint8_t *data, size_t len)
+{
+	size_t room;
+
+	if (d->name == NULL)
+		return;
+	room = sizeof(d->name->data) - d->name->len;
+	if (len > room)
+		len = room;
+	memcpy(d->name->data + d->name->len, data, len);
+	d->name->len = (uint16_t)(d->name->len + len);
+}
+
 size_t mw_decode_uu(struct mw_decode *d, struct mw_span in, size_t *used, uint8_t *out, size_t size)
 {
 	size_t at = 0, made = 0;
@@ -49,6 +63,8 @@ size_t mw_decode_uu(struct mw_decode *d, struct mw_span in, size_t *used, uint8_
 			} else {
 				d->state = c == ' ' && d->count >= 3 ? BEGIN_LINE : SKIP_LINE;
 				d->count = 0;
+				if (d->name != NULL)
+					d->name->len = 0;
 			}
 			break;
 		case SKIP_LINE:
@@ -56,6 +72,11 @@ size_t mw_decode_uu(struct mw_decode *d, struct mw_span in, size_t *used, uint8_
 		case REST_OF_LINE:
 		case END_LINE:
 			lf = memchr(in.data + at, '\n', in.len - at);
+			if (d->state == BEGIN_LINE) {
+				keep_name(d, in.data + at,
+					(lf == NULL ? in.len : (size_t)(lf - in.data)) - at);
+				d->begun = lf != NULL;
+			}
 			if (lf == NULL) {
 				at = in.len;
 				break;

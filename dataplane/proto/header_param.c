@@ -59,6 +59,8 @@ static struct mw_span take_token(struct mw_span *s)
 struct mw_span mw_header_token(struct mw_span value)
 {
 	value = skip_comments(value);
+	if (value.len > 0 && value.data[0] == '"') /* forbidden here, and understood */
+		value = mw_span_of(value.data + 1, value.len - 1);
 	return take_token(&value);
 }
 
@@ -85,20 +87,57 @@ static size_t quoted_len(struct mw_span s)
 	return at < s.len ? at + 1 : s.len;
 }
 
-/* The next parameter of *rest, which begins anywhere before its `;`. */
+/* `name=`, as behind a `;` that was forgotten. */
+static bool begins_param(struct mw_span s)
+{
+	if (take_token(&s).len == 0)
+		return false;
+	while (s.len > 0 && is_space(s.data[0]))
+		s = mw_span_of(s.data + 1, s.len - 1);
+	return s.len > 0 && s.data[0] == '=';
+}
+
+/* Where the next parameter begins: behind a `;`, or behind blanks where only a `;` is missing.
+ * Quoted strings and comments are passed over; a comment that never ends is none. */
+static bool find_param(struct mw_span *s)
+{
+	static const uint8_t stops[256] = {
+		[' '] = 1, ['\t'] = 1, ['\r'] = 1, ['\n'] = 1, ['"'] = 1, ['('] = 1, [';'] = 1};
+	const uint8_t *at = s->data, *end = at + s->len;
+
+	while (at < end && *at != ';') {
+		struct mw_span rest, behind;
+
+		if (!stops[*at]) {
+			at++;
+			continue;
+		}
+		rest = mw_span_of(at, (size_t)(end - at));
+		if (*at == '"') {
+			at += quoted_len(rest);
+			continue;
+		}
+		behind = skip_comments(rest);
+		if (begins_param(behind)) {
+			*s = behind;
+			return true;
+		}
+		at = behind.len > 0 && behind.data > at ? behind.data : at + 1;
+	}
+	if (at == end)
+		return false;
+	*s = skip_comments(mw_span_of(at + 1, (size_t)(end - at - 1)));
+	return true;
+}
+
+/* The next parameter of *rest, which begins anywhere before it. */
 static bool next_param(struct mw_span *rest, struct param *p)
 {
 	struct mw_span s = *rest;
 	size_t at = 0;
 
-	/* to the `;`, over quoted strings */
-	while (s.len > 0 && s.data[0] != ';') {
-		at = s.data[0] == '"' ? quoted_len(s) : 1;
-		s = mw_span_of(s.data + at, s.len - at);
-	}
-	if (s.len == 0)
+	if (!find_param(&s))
 		return false;
-	s = skip_comments(mw_span_of(s.data + 1, s.len - 1));
 	for (at = 0; at < s.len && s.data[at] != '=' && s.data[at] != ';'; at++)
 		;
 	p->name = mw_span_trim(mw_span_of(s.data, at));
@@ -221,9 +260,13 @@ static bool join_segments(struct mw_span value, const char *name, uint8_t *out, 
 	size_t *len, struct mw_span *charset, bool *any_coded)
 {
 	struct param segments[SEGMENTS_MAX];
-	bool have[SEGMENTS_MAX] = {false}, coded[SEGMENTS_MAX] = {false};
+	bool have[SEGMENTS_MAX], coded[SEGMENTS_MAX];
 	struct param p;
 
+	if (value.len == 0 || memchr(value.data, '*', value.len) == NULL)
+		return false;
+	memset(have, 0, sizeof(have));
+	memset(coded, 0, sizeof(coded));
 	while (next_param(&value, &p)) {
 		bool encoded, plain;
 		int n = segment_of(p.name, name, &encoded, &plain);

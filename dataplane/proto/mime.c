@@ -9,10 +9,10 @@
 void mw_mime_init(
 	struct mw_mime *m, const struct mw_mime_sink *sink, const struct mw_mime_room *room)
 {
-	memset(m, 0, sizeof(*m));
+	memset(m, 0, offsetof(struct mw_mime, levels));
 	m->sink = sink;
 	m->room = *room;
-	m->levels[0].kind = MW_MIME_MESSAGE;
+	m->levels[0] = (struct mw_mime_level){.kind = MW_MIME_MESSAGE};
 	m->depth = 1;
 	mw_mime_entity_begin(m);
 }
@@ -24,12 +24,27 @@ void mw_mime_entity_begin(struct mw_mime *m)
 	m->entity_digest = false;
 	m->entity_typed = false;
 	m->entity_encoded = false;
-	m->entity_encoding_seen = false;
 	m->boundary_len = 0;
 	m->field_len = 0;
 	m->line_len = 0;
 	m->skip_line = false;
 	m->first_line = mw_mime_top(m)->kind == MW_MIME_MESSAGE;
+}
+
+/* Tells boundaries apart at a glance, no more: equal ones are compared octet by octet. */
+static uint32_t boundary_hash(const uint8_t *data, size_t len)
+{
+	uint64_t hash = len, word;
+
+	for (; len >= 8; data += 8, len -= 8) {
+		memcpy(&word, data, 8);
+		hash = (hash ^ word) * 0x9e3779b97f4a7c15u;
+		hash ^= hash >> 32;
+	}
+	word = 0;
+	memcpy(&word, data, len);
+	hash = (hash ^ word) * 0x9e3779b97f4a7c15u;
+	return (uint32_t)(hash >> 32);
 }
 
 static void content_type(struct mw_mime *m, struct mw_span value)
@@ -60,11 +75,13 @@ static void content_type(struct mw_mime *m, struct mw_span value)
 		return;
 	}
 	m->boundary_len = (uint16_t)len;
+	m->boundary_hash = boundary_hash(m->room.boundaries + m->boundaries_used, len);
 	m->entity = MW_MIME_MULTIPART;
 	m->entity_digest = mw_span_caseeq(subtype, "digest");
 }
 
-/* The collected field is complete. The first field of a name counts. */
+/* The collected field is complete. The first field of a name counts, of encodings the first that is
+ * one (message_part.c). */
 static void field_end(struct mw_mime *m)
 {
 	struct mw_span field = mw_span_trim_end(mw_span_of(m->room.text, m->field_len)), name,
@@ -79,9 +96,8 @@ static void field_end(struct mw_mime *m)
 	if (!m->entity_typed && mw_span_caseeq(name, "content-type")) {
 		m->entity_typed = true;
 		content_type(m, value);
-	} else if (!m->entity_encoding_seen && mw_span_caseeq(name, "content-transfer-encoding")) {
-		m->entity_encoding_seen = true;
-		m->entity_encoded = mw_encoding_of(mw_header_token(value)) != MW_ENCODING_IDENTITY;
+	} else if (mw_span_caseeq(name, "content-transfer-encoding")) {
+		m->entity_encoded |= mw_encoding_of(mw_header_token(value)) != MW_ENCODING_IDENTITY;
 	}
 }
 
@@ -160,6 +176,7 @@ static void header_end(struct mw_mime *m)
 	level->base = (uint8_t)(in_message ? base : base + 1);
 	level->boundary_at = m->boundaries_used;
 	level->boundary_len = m->boundary_len;
+	level->boundary_hash = m->boundary_hash;
 	level->phase = MW_MIME_PREAMBLE;
 	m->boundaries_used = (uint16_t)(m->boundaries_used + m->boundary_len);
 	m->active++;
@@ -213,23 +230,39 @@ void mw_mime_boundary(struct mw_mime *m, uint32_t at, bool closing)
 	m->fresh = true;
 }
 
+/*
+ * A hundred levels may be open and every line of a body may begin with "--", so the line is hashed
+ * once for each of its two readings, and the octets of a boundary are looked at only where length
+ * and hash are those of the line.
+ */
 int mw_mime_match(const struct mw_mime *m, struct mw_span line, bool *closing)
 {
 	struct mw_span s = mw_span_trim_end(line);
+	size_t len, len_closing = 0;
+	uint32_t hash, hash_closing = 0;
 
 	if (m->active == 0 || s.len < 3 || s.data[0] != '-' || s.data[1] != '-')
 		return -1;
 	s = mw_span_of(s.data + 2, s.len - 2);
+	len = s.len;
+	if (len > MW_MIME_BOUNDARY_MAX + 2)
+		return -1;
+	hash = boundary_hash(s.data, len);
+	if (len > 2 && s.data[len - 1] == '-' && s.data[len - 2] == '-') {
+		len_closing = len - 2;
+		hash_closing = boundary_hash(s.data, len_closing);
+	}
 	for (uint32_t i = m->depth; i-- > 0;) {
 		const struct mw_mime_level *level = &m->levels[i];
-		const uint8_t *boundary = m->room.boundaries + level->boundary_at;
-		size_t len = level->boundary_len;
 
-		if (level->kind != MW_MIME_MULTIPART || level->phase == MW_MIME_EPILOGUE ||
-			s.len < len || memcmp(s.data, boundary, len) != 0)
+		if (level->kind != MW_MIME_MULTIPART || level->phase == MW_MIME_EPILOGUE)
 			continue;
-		*closing = s.len == len + 2 && s.data[len] == '-' && s.data[len + 1] == '-';
-		if (s.len == len || *closing)
+		*closing =
+			level->boundary_len == len_closing && level->boundary_hash == hash_closing;
+		if (!*closing && (level->boundary_len != len || level->boundary_hash != hash))
+			continue;
+		if (memcmp(s.data, m->room.boundaries + level->boundary_at, level->boundary_len) ==
+			0)
 			return (int)i;
 	}
 	return -1;

@@ -12,7 +12,7 @@
 #include "common/base/span.h"
 #include "dataplane/proto/header.h"
 
-#define MW_MIME_LEVELS	     64	 /* multiparts and messages inside each other */
+#define MW_MIME_LEVELS	     128 /* multiparts and messages inside each other */
 #define MW_MIME_BOUNDARY_MAX 998 /* RFC 2046 says 70, RFC 5322 lines are this long */
 #define MW_MIME_LINE_MAX     1104
 #define MW_MIME_PATH_MAX     (MW_MIME_LEVELS * 11 + 12)
@@ -45,6 +45,7 @@ struct mw_mime_room {
 
 struct mw_mime_level {
 	uint16_t boundary_at, boundary_len;
+	uint32_t boundary_hash;
 	uint8_t kind;  /* message, multipart */
 	uint8_t phase; /* of a multipart: preamble, parts, epilogue */
 	bool digest;   /* multipart/digest: parts are messages unless they say otherwise */
@@ -54,14 +55,12 @@ struct mw_mime_level {
 
 struct mw_mime {
 	const struct mw_mime_sink *sink;
-	struct mw_mime_level levels[MW_MIME_LEVELS];
-	uint32_t numbers[MW_MIME_LEVELS + 1];
 	uint32_t depth;	 /* levels in use; the first is the message itself */
 	uint32_t active; /* multiparts whose boundary is looked for */
 	uint8_t state;
 	uint8_t entity; /* what the header read so far makes of the entity */
 	bool entity_digest;
-	bool entity_typed, entity_encoded, entity_encoding_seen;
+	bool entity_typed, entity_encoded;
 	bool fresh; /* behind a boundary, nothing came yet */
 	bool bol;   /* at the first line of a body */
 	bool leaf_open, leaf_tentative;
@@ -70,10 +69,14 @@ struct mw_mime {
 	bool too_deep;	       /* anomaly: something was not opened */
 	bool field_cut;	       /* anomaly: a field was longer than is kept */
 	uint16_t boundary_len; /* of the entity, already stored behind the open ones */
+	uint32_t boundary_hash;
 	uint16_t boundaries_used;
 	uint32_t field_len; /* octets of the field that is collected */
 	uint32_t line_len;  /* octets of the line behind it, or of the held line in a body */
 	struct mw_mime_room room;
+	/* What follows is written when a level is opened, and not cleared before. */
+	struct mw_mime_level levels[MW_MIME_LEVELS];
+	uint32_t numbers[MW_MIME_LEVELS + 1];
 };
 
 void mw_mime_init(

@@ -141,6 +141,31 @@ static json_t *headers(const struct mw_output *out, const struct mw_message_fact
 	return o;
 }
 
+static json_t *members(const struct mw_message_part *part)
+{
+	json_t *list = json_array();
+
+	for (const struct mw_message_member *f = part->members; f != NULL; f = f->next) {
+		json_t *o = json_object();
+		const char *magic = mw_magic_name(f->magic);
+		bool zip = f->kind == MW_MESSAGE_MEMBER_ZIP;
+
+		json_object_set_new(o, "type", json_string(zip ? "zip" : "uuencode"));
+		json_object_set_new(o, "name", text(f->name));
+		json_object_set_new(
+			o, "size", f->size_known ? json_integer((json_int_t)f->size) : json_null());
+		if (zip) {
+			json_object_set_new(o, "encrypted", json_boolean(f->encrypted));
+		} else {
+			json_object_set_new(o, "sha256", hex(f->sha256));
+			json_object_set_new(
+				o, "magic", magic == NULL ? json_null() : json_string(magic));
+		}
+		json_array_append_new(list, o);
+	}
+	return list;
+}
+
 static json_t *parts(const struct mw_message_facts *facts)
 {
 	json_t *list = json_array();
@@ -156,6 +181,8 @@ static json_t *parts(const struct mw_message_facts *facts)
 		json_object_set_new(o, "filename", text(p->filename));
 		json_object_set_new(o, "size", json_integer((json_int_t)p->size));
 		json_object_set_new(o, "sha256", hex(p->sha256));
+		if (p->members != NULL)
+			json_object_set_new(o, "inner", members(p));
 		json_array_append_new(list, o);
 	}
 	return list;

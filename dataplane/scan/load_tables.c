@@ -47,6 +47,9 @@ static bool kind_of(uint8_t code, enum mw_record_kind *out)
 	case MW_SECTION_ATTACHMENT:
 		*out = MW_RECORD_ATTACHMENT;
 		return true;
+	case MW_SECTION_PLAIN:
+		*out = MW_RECORD_PLAIN;
+		return true;
 	default:
 		return false;
 	}

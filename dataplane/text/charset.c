@@ -8,8 +8,6 @@
 
 #include <errno.h>
 
-#include "dataplane/text/utf8.h"
-
 #define BLOCK_MAX 512 /* octets given to iconv at once */
 
 uint32_t mw_charset_table_count(const struct mw_charset_table *table)
@@ -70,21 +68,31 @@ void mw_charset_init(struct mw_charset *c, const struct mw_charset_table *table,
 	c->invalid = invalid;
 	c->as_utf8 = invalid == MW_CHARSET_GUESS;
 	c->windows_1252 = table->defs[1].high;
-	c->big_endian = c->def->kind == MW_CHARSET_UTF16_BE;
-	c->begun = c->def->kind != MW_CHARSET_UTF16;
-}
-
-static void put_code(struct mw_charset *c, uint32_t code)
-{
-	uint8_t out[MW_UTF8_MAX];
-
-	mw_text_put(&c->sink, out, mw_utf8_put(code, out));
+	switch (c->def->kind) {
+	case MW_CHARSET_UTF16_BE:
+	case MW_CHARSET_UTF32_BE:
+		c->big_endian = true;
+		c->begun = true;
+		break;
+	case MW_CHARSET_UTF16:
+	case MW_CHARSET_UTF32:
+	case MW_CHARSET_EBCDIC:
+		break;
+	case MW_CHARSET_UTF8:
+	case MW_CHARSET_SINGLE:
+		c->begun = invalid != MW_CHARSET_GUESS;
+		break;
+	default:
+		c->begun = true;
+		break;
+	}
 }
 
 static void put_high(struct mw_charset *c, const uint16_t high[128], struct mw_span octets)
 {
 	for (size_t i = 0; i < octets.len; i++)
-		put_code(c, octets.data[i] < 0x80 ? octets.data[i] : high[octets.data[i] - 0x80]);
+		mw_charset_put_code(
+			c, octets.data[i] < 0x80 ? octets.data[i] : high[octets.data[i] - 0x80]);
 }
 
 /* What stands for octets that are no UTF-8: the whole of one bad beginning. */
@@ -95,7 +103,7 @@ static void put_bad(struct mw_charset *c, struct mw_span bad)
 	else if (c->invalid == MW_CHARSET_GUESS)
 		put_high(c, c->windows_1252, bad);
 	else
-		put_code(c, MW_UTF8_REPLACE);
+		mw_charset_put_code(c, MW_UTF8_REPLACE);
 }
 
 /* One octet a character, and known not to be UTF-8. */
@@ -163,65 +171,6 @@ static void feed_utf8(struct mw_charset *c, struct mw_span in)
 	}
 }
 
-/* RFC 2781: big-endian unless marked; a first character from ASCII tells as well. */
-static bool utf16_begin(struct mw_charset *c)
-{
-	const uint8_t *u = c->carry;
-
-	c->begun = true;
-	c->big_endian = !(u[1] == 0 && u[0] != 0);
-	if (u[0] == 0xff && u[1] == 0xfe) {
-		c->big_endian = false;
-		return true;
-	}
-	if (u[0] == 0xfe && u[1] == 0xff) {
-		c->big_endian = true;
-		return true;
-	}
-	return false;
-}
-
-static uint32_t utf16_unit(const struct mw_charset *c, const uint8_t *u)
-{
-	return c->big_endian ? (uint32_t)u[0] << 8 | u[1] : (uint32_t)u[1] << 8 | u[0];
-}
-
-static void feed_utf16(struct mw_charset *c, struct mw_span in)
-{
-	for (size_t i = 0; i < in.len; i++) {
-		uint32_t first, second;
-
-		c->carry[c->carry_len++] = in.data[i];
-		if (c->carry_len % 2 != 0)
-			continue;
-		if (!c->begun && utf16_begin(c)) {
-			c->carry_len = 0;
-			continue;
-		}
-		first = utf16_unit(c, c->carry);
-		if (c->carry_len == 2) {
-			if (first >= 0xd800 && first <= 0xdbff)
-				continue; /* wants the other half */
-			put_code(c, first);
-			c->carry_len = 0;
-			continue;
-		}
-		second = utf16_unit(c, c->carry + 2);
-		if (second >= 0xdc00 && second <= 0xdfff) {
-			put_code(c, 0x10000 + ((first - 0xd800) << 10) + (second - 0xdc00));
-			c->carry_len = 0;
-			continue;
-		}
-		put_code(c, MW_UTF8_REPLACE);
-		memmove(c->carry, c->carry + 2, 2);
-		c->carry_len = 2;
-		if (second < 0xd800 || second > 0xdbff) {
-			put_code(c, second);
-			c->carry_len = 0;
-		}
-	}
-}
-
 /* The escape sequences that glibc's ISO-2022-JP obeys; others it refuses, so they change nothing.
  */
 static size_t escape_at(const uint8_t *at, size_t len)
@@ -269,7 +218,7 @@ static size_t convert_block(struct mw_charset *c, uint8_t *block, size_t len, bo
 			break;
 		if (why == E2BIG && out_left != sizeof(out))
 			continue;
-		put_code(c, MW_UTF8_REPLACE);
+		mw_charset_put_code(c, MW_UTF8_REPLACE);
 		if (why == EINVAL && last) {
 			in_left = 0; /* one character, cut off */
 			break;
@@ -316,24 +265,127 @@ static void feed_iconv(struct mw_charset *c, struct mw_span in)
 	}
 }
 
+/* The beginning of a text whose name tells too little: is it the mark of UTF-16, and behind it a
+ * character of ASCII in the order that the mark says? Latin text may well begin with U+00FF. */
+static bool is_marked(const uint8_t u[4])
+{
+	return (u[0] == 0xff && u[1] == 0xfe && u[2] != 0 && u[3] == 0) ||
+	       (u[0] == 0xfe && u[1] == 0xff && u[2] == 0 && u[3] != 0);
+}
+
+static void feed_known(struct mw_charset *c, struct mw_span in)
+{
+	if (c->def->kind == MW_CHARSET_SINGLE && !c->as_utf8)
+		feed_single(c, in);
+	else
+		feed_utf8(c, in);
+}
+
+/* Holds back up to four octets as long as they may be that beginning; the first octet of nearly
+ * every text says no. */
+static void feed_marked(struct mw_charset *c, struct mw_span in)
+{
+	uint8_t held[4];
+	size_t len;
+
+	while (in.len > 0 && c->carry_len < sizeof(held) &&
+		(c->carry_len > 0 || in.data[0] >= 0xfe)) {
+		c->carry[c->carry_len++] = in.data[0];
+		in = mw_span_of(in.data + 1, in.len - 1);
+	}
+	if (in.len == 0 && c->carry_len < sizeof(held))
+		return;
+	c->begun = true;
+	len = c->carry_len;
+	memcpy(held, c->carry, len);
+	c->carry_len = 0;
+	c->wide = len == sizeof(held) && is_marked(held);
+	if (c->wide) {
+		c->big_endian = held[0] == 0xfe;
+		mw_charset_utf16(c, mw_span_of(held + 2, 2));
+		mw_charset_utf16(c, in);
+		return;
+	}
+	feed_known(c, mw_span_of(held, len));
+	feed_known(c, in);
+}
+
+static void put_ebcdic(struct mw_charset *c, struct mw_span in)
+{
+	uint8_t out[3 * 128];
+	size_t o = 0;
+
+	for (size_t i = 0; i < in.len; i++) {
+		uint8_t b = in.data[i];
+
+		o += mw_utf8_put(b < 0x80 ? c->def->low[b] : c->def->high[b - 0x80], out + o);
+		if (o + 3 > sizeof(out)) {
+			mw_text_put(&c->sink, out, o);
+			o = 0;
+		}
+	}
+	mw_text_put(&c->sink, out, o);
+}
+
+/* Mailers that know no EBCDIC name it all the same, above text in ASCII. Its letters and digits lie
+ * above 80, so a few octets tell. */
+static void feed_ebcdic(struct mw_charset *c, struct mw_span in)
+{
+	size_t at = 0;
+
+	if (!c->begun && c->invalid == MW_CHARSET_GUESS) {
+		bool high = false;
+
+		while (at < in.len && c->carry_len < MW_CHARSET_CARRY_MAX && !high) {
+			high = in.data[at] >= 0x80;
+			c->carry[c->carry_len++] = in.data[at++];
+		}
+		if (!high && c->carry_len < MW_CHARSET_CARRY_MAX)
+			return;
+		c->as_utf8 = !high;
+		if (high)
+			put_ebcdic(c, mw_span_of(c->carry, c->carry_len));
+		else
+			mw_text_put(&c->sink, c->carry, c->carry_len);
+		c->carry_len = 0;
+		c->begun = true;
+	}
+	in = mw_span_of(in.data + at, in.len - at);
+	if (c->invalid == MW_CHARSET_GUESS && c->as_utf8)
+		feed_utf8(c, in);
+	else
+		put_ebcdic(c, in);
+}
+
 void mw_charset_feed(struct mw_charset *c, struct mw_span in)
 {
 	if (in.len == 0)
 		return;
 	switch (c->def->kind) {
 	case MW_CHARSET_UTF8:
-		feed_utf8(c, in);
-		return;
 	case MW_CHARSET_SINGLE:
-		if (c->as_utf8)
-			feed_utf8(c, in);
+		if (!c->begun)
+			feed_marked(c, in);
+		else if (c->wide)
+			mw_charset_utf16(c, in);
 		else
-			feed_single(c, in);
+			feed_known(c, in);
+		return;
+	case MW_CHARSET_EBCDIC:
+		feed_ebcdic(c, in);
+		return;
+	case MW_CHARSET_UTF7:
+		mw_charset_utf7(c, in);
 		return;
 	case MW_CHARSET_UTF16:
 	case MW_CHARSET_UTF16_LE:
 	case MW_CHARSET_UTF16_BE:
-		feed_utf16(c, in);
+		mw_charset_utf16(c, in);
+		return;
+	case MW_CHARSET_UTF32:
+	case MW_CHARSET_UTF32_LE:
+	case MW_CHARSET_UTF32_BE:
+		mw_charset_utf32(c, in);
 		return;
 	case MW_CHARSET_MULTI:
 	case MW_CHARSET_ESCAPED:
@@ -345,13 +397,33 @@ void mw_charset_feed(struct mw_charset *c, struct mw_span in)
 void mw_charset_finish(struct mw_charset *c)
 {
 	uint8_t block[MW_CHARSET_CARRY_MAX + MW_CHARSET_ESCAPE_MAX];
+	size_t len = c->carry_len;
 
-	if (c->carry_len == 0)
+	if (c->def->kind == MW_CHARSET_UTF7)
+		mw_charset_utf7_finish(c);
+	if (len == 0)
 		return;
 	switch (c->def->kind) {
 	case MW_CHARSET_UTF8:
 	case MW_CHARSET_SINGLE:
-		put_bad(c, mw_span_of(c->carry, c->carry_len));
+		if (c->wide) {
+			mw_charset_put_code(c, MW_UTF8_REPLACE);
+			break;
+		}
+		if (!c->begun) { /* the whole text, and it is no UTF-16 */
+			c->begun = true;
+			c->carry_len = 0;
+			memcpy(block, c->carry, len);
+			feed_known(c, mw_span_of(block, len));
+		}
+		if (c->carry_len > 0)
+			put_bad(c, mw_span_of(c->carry, c->carry_len));
+		break;
+	case MW_CHARSET_EBCDIC:
+		if (!c->begun)
+			mw_text_put(&c->sink, c->carry, len);
+		else
+			put_bad(c, mw_span_of(c->carry, len));
 		break;
 	case MW_CHARSET_MULTI:
 	case MW_CHARSET_ESCAPED:
@@ -360,7 +432,7 @@ void mw_charset_finish(struct mw_charset *c)
 		convert_block(c, block, (size_t)c->escape_len + c->carry_len, true);
 		break;
 	default:
-		put_code(c, MW_UTF8_REPLACE);
+		mw_charset_put_code(c, MW_UTF8_REPLACE);
 		break;
 	}
 	c->carry_len = 0;

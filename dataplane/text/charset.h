@@ -7,7 +7,11 @@
  * Windows-1252. A charset of one octet a character is taken for UTF-8 as long as everything above
  * ASCII is valid UTF-8, as SpamAssassin does; the first octet that is not ends that for the rest of
  * the text. (With
- * MW_CHARSET_REPLACE the declared charset is believed from the start.)
+ * MW_CHARSET_REPLACE the declared charset is believed from the start.) EBCDIC is believed when one
+ * of its first 16 octets lies above ASCII, where its letters are; else such a text is ASCII in
+ * truth. With MW_CHARSET_GUESS a text that begins with the byte order mark of UTF-16 and a
+ * character of ASCII in that order is UTF-16, whatever its name says, unless it is a charset of
+ * many octets.
  *
  * One table a lane: the descriptors of iconv(3) in it are no business of two threads. Messages of
  * one lane share it, interleaved as they like.
@@ -45,8 +49,13 @@ struct mw_charset {
 	struct mw_text_sink sink;
 	enum mw_charset_invalid invalid;
 	bool as_utf8;	    /* so far everything above ASCII was UTF-8 */
-	bool big_endian;    /* UTF-16 */
-	bool begun;	    /* UTF-16: the byte order mark has been looked for */
+	bool big_endian;    /* UTF-16, UTF-32 */
+	bool begun;	    /* a byte order mark, or EBCDIC's first letter, has been looked for */
+	bool wide;	    /* UTF-16 that only its byte order mark told */
+	bool shifted;	    /* UTF-7: between "+" and what ends it */
+	uint8_t bit_count;  /* UTF-7: bits held */
+	uint16_t surrogate; /* UTF-7: the first of a pair, 0: none */
+	uint32_t bits;	    /* UTF-7 */
 	uint8_t carry_len;  /* beginning of a character whose rest has not come */
 	uint8_t escape_len; /* ISO-2022: escape sequence in force */
 	uint8_t carry[MW_CHARSET_CARRY_MAX];
@@ -54,7 +63,7 @@ struct mw_charset {
 };
 
 /* `name` as in the charset parameter, any case, quotes off; empty when there is none. The state is
- * about 60 octets and needs no cleaning up. */
+ * about 70 octets and needs no cleaning up. */
 void mw_charset_init(struct mw_charset *c, const struct mw_charset_table *table,
 	struct mw_span name, enum mw_charset_invalid invalid, struct mw_text_sink sink);
 void mw_charset_feed(struct mw_charset *c, struct mw_span in);

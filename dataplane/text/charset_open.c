@@ -20,6 +20,10 @@ static const struct wanted wanted[] = {
 	{NULL, MW_CHARSET_UTF16, "utf16 ucs2 unicode iso10646ucs2"},
 	{NULL, MW_CHARSET_UTF16_LE, "utf16le ucs2le"},
 	{NULL, MW_CHARSET_UTF16_BE, "utf16be ucs2be"},
+	{NULL, MW_CHARSET_UTF32, "utf32 ucs4 iso10646ucs4"},
+	{NULL, MW_CHARSET_UTF32_LE, "utf32le ucs4le"},
+	{NULL, MW_CHARSET_UTF32_BE, "utf32be ucs4be"},
+	{NULL, MW_CHARSET_UTF7, "utf7 unicode11utf7 csunicode11utf7 xunicode20utf7"},
 	{"ISO-8859-2", MW_CHARSET_SINGLE, "iso88592 latin2 l2"},
 	{"ISO-8859-3", MW_CHARSET_SINGLE, "iso88593 latin3 l3"},
 	{"ISO-8859-4", MW_CHARSET_SINGLE, "iso88594 latin4 l4"},
@@ -49,6 +53,13 @@ static const struct wanted wanted[] = {
 	{"CP850", MW_CHARSET_SINGLE, "ibm850 cp850"},
 	{"CP852", MW_CHARSET_SINGLE, "ibm852 cp852"},
 	{"CP866", MW_CHARSET_SINGLE, "ibm866 cp866"},
+	{"IBM037", MW_CHARSET_EBCDIC, "ibm037 cp037 ibm37 cp37 ebcdiccpus ebcdiccpca csibm037"},
+	{"IBM273", MW_CHARSET_EBCDIC, "ibm273 cp273"},
+	{"IBM500", MW_CHARSET_EBCDIC, "ibm500 cp500 ebcdiccpbe ebcdiccpch csibm500"},
+	{"IBM1047", MW_CHARSET_EBCDIC, "ibm1047 cp1047 ibm01047"},
+	{"IBM1140", MW_CHARSET_EBCDIC, "ibm1140 cp1140 ibm01140 ebcdicus37euro"},
+	{"IBM1141", MW_CHARSET_EBCDIC, "ibm1141 cp1141 ibm01141 ebcdicde273euro"},
+	{"IBM1148", MW_CHARSET_EBCDIC, "ibm1148 cp1148 ibm01148"},
 	{"GB18030", MW_CHARSET_MULTI,
 		"gb18030 gbk gb2312 cp936 ms936 windows936 euccn xgbk gb231280 csgb2312 "
 		"gb180302000"},
@@ -107,8 +118,10 @@ static bool open_single(struct mw_charset_def *def, const char *name)
 
 	if (cd == (iconv_t)-1)
 		return false;
-	for (uint32_t i = 0; i < 128; i++)
+	for (uint32_t i = 0; i < 128; i++) {
 		def->high[i] = character_of(cd, (uint8_t)(0x80 + i));
+		def->low[i] = character_of(cd, (uint8_t)i);
+	}
 	iconv_close(cd);
 	return true;
 }
@@ -117,7 +130,7 @@ static bool open_one(struct mw_charset_def *def, const struct wanted *w)
 {
 	def->kind = w->kind;
 	def->iconv = (iconv_t)-1;
-	if (w->kind == MW_CHARSET_SINGLE)
+	if (w->kind == MW_CHARSET_SINGLE || w->kind == MW_CHARSET_EBCDIC)
 		return open_single(def, w->iconv_name);
 	if (w->kind != MW_CHARSET_MULTI && w->kind != MW_CHARSET_ESCAPED)
 		return true;

@@ -239,4 +239,5 @@ void mw_html_finish(struct mw_html *h)
 		put_text(h, h->name, h->name_len);
 	}
 	h->state = TEXT;
+	mw_html_hide_finish(h);
 }

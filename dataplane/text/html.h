@@ -5,8 +5,8 @@
  *
  * br, div: LF. li td th dd dt h1-h6 embed: blank. p hr blockquote pre title listing xmp plaintext:
  * two LF; each at the start tag and at the end tag. Other tags: nothing. Dropped: script, style,
- * comments, declarations. Entities are decoded. Invisible text stays in. White space is left to
- * paragraph.h.
+ * comments, declarations. Entities are decoded. Invisible text stays in, and is told. White space
+ * is left to paragraph.h.
  */
 #ifndef MW_DATAPLANE_TEXT_HTML_H
 #define MW_DATAPLANE_TEXT_HTML_H
@@ -23,6 +23,9 @@ struct mw_html_sink {
 	/* A link attribute's value, decoded, trimmed, made absolute by <base>; never empty. */
 	void (*link)(void *ctx, struct mw_span uri);
 	void *link_ctx;
+	/* What comes until the next call is not shown, or is shown again (html_style.c); with
+	 * link_ctx. NULL: nobody asks. */
+	void (*hidden)(void *ctx, bool hidden);
 };
 
 /* About 3 kB, nearly all of it the link and base buffers. */
@@ -35,11 +38,18 @@ struct mw_html {
 	uint8_t raw;	   /* element whose content is no markup (script, style, title, ...) */
 	uint8_t tag;	   /* element of the tag being read */
 	uint8_t attribute; /* attribute being read */
-	uint8_t seen;	   /* bit set: attributes this tag has had (the first of a name counts) */
+	uint16_t seen;	   /* bit set: attributes this tag has had (the first of a name counts) */
 	uint8_t quote;
 	uint8_t match; /* octets matched of what is looked for: "-->", "</script", a curly quote */
 	bool closing;
 	bool refresh; /* <meta http-equiv=refresh> */
+	/* what the tag being read says about showing its content */
+	bool hides, flat, clipped, has_colour, has_background;
+	bool coloured;	       /* a background other than white was named in this text */
+	bool hidden_in_p;      /* the hidden element is a paragraph */
+	uint16_t hidden_depth; /* open elements of the hidden one's name, 0: nothing is hidden */
+	uint32_t tag_hash, hidden_hash; /* of names */
+	uint32_t colour, background;
 	uint8_t name_len;
 	uint8_t entity_len;
 	uint16_t base_len;

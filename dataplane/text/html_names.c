@@ -50,18 +50,28 @@ const struct mw_html_element mw_html_elements[] = {
 	{"xmp", TWO_LINES, SHOWN, 0},
 };
 
+#define ATTRIBUTE_NAME(name, attribute)           \
+	{                                         \
+		name, sizeof(name) - 1, attribute \
+	}
+
 static const struct {
 	const char *name;
+	uint8_t len;
 	uint8_t attribute;
 } attributes[] = {
-	{"href", HREF},
-	{"src", SRC},
-	{"action", ACTION},
-	{"background", BACKGROUND},
-	{"data", DATA},
-	{"content", CONTENT},
-	{"http-equiv", HTTP_EQUIV},
-	{"data-saferedirecturl", SAFE_REDIRECT},
+	ATTRIBUTE_NAME("href", HREF),
+	ATTRIBUTE_NAME("src", SRC),
+	ATTRIBUTE_NAME("action", ACTION),
+	ATTRIBUTE_NAME("background", BACKGROUND),
+	ATTRIBUTE_NAME("data", DATA),
+	ATTRIBUTE_NAME("content", CONTENT),
+	ATTRIBUTE_NAME("http-equiv", HTTP_EQUIV),
+	ATTRIBUTE_NAME("data-saferedirecturl", SAFE_REDIRECT),
+	ATTRIBUTE_NAME("style", STYLE),
+	ATTRIBUTE_NAME("hidden", HIDDEN),
+	ATTRIBUTE_NAME("color", COLOUR),
+	ATTRIBUTE_NAME("bgcolor", BGCOLOUR),
 };
 
 uint8_t mw_html_find_element(const struct mw_html *h)
@@ -88,7 +98,7 @@ uint8_t mw_html_find_element(const struct mw_html *h)
 uint8_t mw_html_find_attribute(const struct mw_html *h)
 {
 	for (size_t i = 0; i < sizeof(attributes) / sizeof(attributes[0]); i++) {
-		if (strlen(attributes[i].name) == h->name_len &&
+		if (attributes[i].len == h->name_len &&
 			memcmp(attributes[i].name, h->name, h->name_len) == 0)
 			return attributes[i].attribute;
 	}

@@ -42,7 +42,12 @@ enum mw_html_attribute {
 	DATA,
 	CONTENT,
 	HTTP_EQUIV,
-	SAFE_REDIRECT
+	SAFE_REDIRECT,
+	/* of any element */
+	STYLE,
+	HIDDEN,
+	COLOUR,
+	BGCOLOUR,
 };
 
 struct mw_html_element {
@@ -65,6 +70,14 @@ void mw_html_keep_value(struct mw_html *h, const uint8_t *data, size_t len);
 size_t mw_html_tag_run(struct mw_html *h, const uint8_t *in, size_t len);
 /* Octets of a quoted value taken at once. */
 size_t mw_html_quoted_run(struct mw_html *h, const uint8_t *in, size_t len);
+
+/* html_style.c: attributes of the tag, then the tag. */
+void mw_html_style(struct mw_html *h, struct mw_span value);
+void mw_html_colour(struct mw_html *h, struct mw_span value);
+void mw_html_background(struct mw_html *h, struct mw_span value);
+void mw_html_hide_begin(struct mw_html *h); /* a start tag is complete */
+void mw_html_hide_end(struct mw_html *h);   /* an end tag, and its gap is out */
+void mw_html_hide_finish(struct mw_html *h);
 
 /* html_entity.c: from "&" on, in text and in values. */
 void mw_html_begin_entity(struct mw_html *h);

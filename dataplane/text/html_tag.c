@@ -14,15 +14,25 @@ void mw_html_keep_name(struct mw_html *h, uint8_t b)
 			b != 0 ? (char)b : '\001'; /* names are compared as strings */
 }
 
-/* The attribute's name is complete: is it one whose value this tag wants, and the first of it? */
+/* Does this tag want the value of that attribute? */
+static bool wants(const struct mw_html *h, uint8_t a)
+{
+	if (a == NONE)
+		return false;
+	return a < STYLE ? (mw_html_elements[h->tag].links & (1u << a)) != 0
+			 : h->sink.hidden != NULL;
+}
+
+/* The attribute's name is complete: is it one whose value is wanted, and the first of it? */
 static void begin_attribute(struct mw_html *h)
 {
-	uint8_t a = h->tag == 0 || h->closing ? NONE : mw_html_find_attribute(h);
+	uint8_t a = h->closing || (h->tag == 0 && h->sink.hidden == NULL)
+			    ? NONE
+			    : mw_html_find_attribute(h);
 
-	if (a != NONE && (mw_html_elements[h->tag].links & (1u << a)) != 0 &&
-		(h->seen & (1u << (a - 1))) == 0) {
+	if (wants(h, a) && (h->seen & (1u << (a - 1))) == 0) {
 		h->attribute = a;
-		h->seen = (uint8_t)(h->seen | 1u << (a - 1));
+		h->seen = (uint16_t)(h->seen | 1u << (a - 1));
 	} else {
 		h->attribute = NONE;
 	}
@@ -36,7 +46,7 @@ void mw_html_keep_value(struct mw_html *h, const uint8_t *data, size_t len)
 	if (h->attribute == NONE)
 		return;
 	if (len > room) {
-		if (room > 0)
+		if (room > 0 && h->attribute < STYLE)
 			h->links_cut++;
 		len = room;
 	}
@@ -105,11 +115,8 @@ static void put_refresh(struct mw_html *h)
 	put_link(h, content);
 }
 
-static void end_attribute(struct mw_html *h)
+static void take_value(struct mw_html *h, struct mw_span value)
 {
-	struct mw_span value =
-		mw_span_of(h->value + h->value_at, (size_t)(h->value_len - h->value_at));
-
 	switch (h->attribute) {
 	case NONE:
 		return;
@@ -118,6 +125,18 @@ static void end_attribute(struct mw_html *h)
 		break;
 	case HTTP_EQUIV:
 		h->refresh = find_case(value, "refresh") != NULL;
+		break;
+	case STYLE:
+		mw_html_style(h, value);
+		break;
+	case HIDDEN:
+		h->hides = true;
+		break;
+	case COLOUR:
+		mw_html_colour(h, value);
+		break;
+	case BGCOLOUR:
+		mw_html_background(h, value);
 		break;
 	default:
 		put_link(h, value);
@@ -131,6 +150,11 @@ static void end_attribute(struct mw_html *h)
 		break;
 	}
 	h->attribute = NONE;
+}
+
+static void end_attribute(struct mw_html *h)
+{
+	take_value(h, mw_span_of(h->value + h->value_at, (size_t)(h->value_len - h->value_at)));
 }
 
 static void put_gap(struct mw_html *h)
@@ -152,7 +176,13 @@ static void put_gap(struct mw_html *h)
 
 static void end_tag(struct mw_html *h)
 {
-	put_gap(h);
+	if (h->sink.hidden == NULL) {
+		put_gap(h);
+	} else {
+		mw_html_hide_begin(h);
+		put_gap(h);
+		mw_html_hide_end(h);
+	}
 	if (h->refresh && h->value_at > 0)
 		put_refresh(h);
 	h->state = TEXT;
@@ -162,11 +192,22 @@ static void end_tag(struct mw_html *h)
 	}
 }
 
+/* The name of a tag that may be none of those we know: only its end tag must be known again. */
+static uint32_t hash_name(const struct mw_html *h)
+{
+	uint32_t hash = 2166136261u;
+
+	for (size_t i = 0; i < h->name_len; i++)
+		hash = (hash ^ (uint8_t)h->name[i]) * 16777619u;
+	return hash;
+}
+
 void mw_html_begin_tag(struct mw_html *h, uint8_t first)
 {
 	h->name_len = 0;
 	h->seen = 0;
 	h->refresh = false;
+	h->hides = h->flat = h->clipped = h->has_colour = h->has_background = false;
 	h->attribute = NONE;
 	h->value_at = 0;
 	h->value_len = 0;
@@ -184,6 +225,8 @@ static bool tag_octet(struct mw_html *h, uint8_t b)
 			return true;
 		}
 		h->tag = mw_html_find_element(h);
+		if (h->sink.hidden != NULL)
+			h->tag_hash = hash_name(h);
 		h->state = BETWEEN;
 		return false;
 	case BETWEEN:
@@ -206,6 +249,7 @@ static bool tag_octet(struct mw_html *h, uint8_t b)
 		if (is_blank(b))
 			return true;
 		if (b != '=') {
+			h->hides |= !h->closing && mw_html_find_attribute(h) == HIDDEN;
 			h->state = BETWEEN;
 			return false;
 		}
@@ -261,6 +305,13 @@ size_t mw_html_quoted_run(struct mw_html *h, const uint8_t *in, size_t len)
 	}
 	while (i < len && in[i] != h->quote && in[i] != '&')
 		i++;
+	if (h->attribute == STYLE && i < len && in[i] != '&' && h->value_len == h->value_at &&
+		i <= MW_HTML_VALUE_MAX - (size_t)h->value_at) {
+		/* all of it is here: nothing to be kept */
+		take_value(h, mw_span_of(in, i));
+		h->state = BETWEEN;
+		return i + 1;
+	}
 	mw_html_keep_value(h, in, i);
 	if (i == len)
 		return i;

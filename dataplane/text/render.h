@@ -9,6 +9,7 @@
 
 #include "dataplane/text/charset.h"
 #include "dataplane/text/html.h"
+#include "dataplane/text/invisible.h"
 #include "dataplane/text/paragraph.h"
 #include "dataplane/text/uri.h"
 
@@ -25,6 +26,12 @@ struct mw_render_sink {
 	 * that). NULL: none are looked for. */
 	mw_uri_fn uri;
 	void *ctx;
+	/*
+	 * A paragraph piece once more, as its reader sees it, where that is not how it reads:
+	 * without characters that have no width (invisible.h), without what the HTML hides
+	 * (html_style.c). NULL: not made.
+	 */
+	void (*shown)(void *ctx, struct mw_span piece, bool subject);
 };
 
 /* What a lane has once and all its messages share. */
@@ -33,18 +40,24 @@ struct mw_render_lane {
 	const struct mw_tld_table *tlds;
 	uint64_t key[2]; /* random, filled in at start (struct mw_uri_limit) */
 	struct mw_uri_work work;
+	uint8_t shown[MW_PARAGRAPH_MAX + 8];
 };
 
-/* About 10 kB, mostly the paragraph, seek and link buffers. */
+/* About 16 kB, mostly the paragraph, seek and link buffers. */
 struct mw_render {
 	struct mw_render_lane *lane;
 	struct mw_render_sink sink;
 	enum mw_render_kind kind;
 	bool in_subject;
+	bool hiding;	  /* the HTML hides what comes */
+	bool twice;	  /* `visible` is in use: from the first hidden text to the part's end */
+	bool any_hidden;  /* some text was not shown */
+	bool split_words; /* characters without width stood inside words */
 	struct mw_charset charset;
 	struct mw_html html;
 	struct mw_paragraph paragraph;
-	struct mw_uri_limit uris; /* what this message may still cost */
+	struct mw_paragraph visible; /* set up when it is used */
+	struct mw_uri_limit uris;    /* what this message may still cost */
 };
 
 void mw_render_init(

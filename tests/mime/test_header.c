@@ -138,7 +138,14 @@ static void test_params(void **state)
 		{"a/b; name=my file.txt", "name", "my file.txt"},
 		{"a/b; name=\"not closed", "name", "not closed"},
 		{"a/b; x=\"name=1\"; name=2", "name", "2"},
-		{"a/b (c; name=0); name=1", "name", "0)"},
+		/* a comment, one that never ends; semicolons that were forgotten */
+		{"a/b (c; name=0); name=1", "name", "1"},
+		{"a/b (c; name=1", "name", "1"},
+		{"a/b\r\n\tname=\"1\"", "name", "1"},
+		{"a/b; x=\"y\" name = 1", "name", "1"},
+		{"a/b (x name=0) name=1", "name", "1"},
+		{"a/b name; name=1", "name", "1"},
+		{"a/b; x=y name=1", "name", NULL},
 		{"a/b; name=\"=?utf-8?Q?caf=C3=A9?=\"", "name", "caf\xc3\xa9"},
 		{"a/b; name=\"fol\r\n\tded\"", "name", "fol\tded"},
 		/* RFC 2231 */

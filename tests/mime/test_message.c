@@ -84,6 +84,7 @@ static void on_record(void *ctx, const struct mw_record *r)
 		[MW_RECORD_URI] = MW_URI_MAX + 64,
 		[MW_RECORD_FULL] = SIZE_MAX,
 		[MW_RECORD_ATTACHMENT] = SIZE_MAX,
+		[MW_RECORD_PLAIN] = MW_MESSAGE_NAME_MAX,
 	};
 	struct log *log = ctx;
 	char head[64];
@@ -136,10 +137,19 @@ static void add_facts(struct log *log, const struct mw_message_facts *f)
 		add_span(log, "encoding", p->encoding);
 		add_span(log, "disposition", p->disposition);
 		add_span(log, "filename", p->filename);
-		snprintf(line, sizeof(line), "%llu %u %d\n", (unsigned long long)p->size, p->number,
-			p->complete);
+		snprintf(line, sizeof(line), "%llu %u %d %d\n", (unsigned long long)p->size,
+			p->number, p->complete, (int)p->magic);
 		add(log, line, strlen(line));
 		add(log, p->sha256, 32);
+		for (const struct mw_message_member *i = p->members; i != NULL; i = i->next) {
+			add_span(log, "member", i->name);
+			snprintf(line, sizeof(line), "%d %llu %d %d %d %d\n", (int)i->kind,
+				(unsigned long long)i->size, i->size_known, i->encrypted, i->hashed,
+				(int)i->magic);
+			add(log, line, strlen(line));
+			if (i->hashed)
+				add(log, i->sha256, 32);
+		}
 	}
 	for (const struct mw_message_url *u = f->urls; u != NULL; u = u->next)
 		add_span(log, "url", u->text);
@@ -421,6 +431,82 @@ static void test_parts(void **state)
 	assert_true((f->anomalies & MW_MESSAGE_ANOMALY(MW_REASON_BAD_BASE64)) != 0);
 }
 
+#define TWO_FILES                                                                       \
+	"\r\nHello.\r\nbegin 644 a b.exe\r\n%35J0``,`\r\n`\r\nend\r\nand\r\nbegin 600 " \
+	"caf\xe9\r\n`\r\n"                                                              \
+	"end\r\n"
+
+/* Files within a text, members of an archive that only its octets tell, what parts are. */
+static void test_files(void **state)
+{
+	static const char zip[] =
+		"Content-Type: image/png; name=p.png\r\n"
+		"Content-Transfer-Encoding: base64\r\n\r\n"
+		/* local header and directory of a stored, encrypted "a\x81.txt" */
+		"UEsDBAoAAQAAAAAAAAAAAAAAAwAAAAMAAAAGAAAAYYEudHh0YWJjUEsBAgoACgABAAAAAAAAAAAAAAAD"
+		"AAAAAwAAAAYAAAAAAAAAAAAAAAAAAAAAAGGBLnR4dFBLBQYAAAAAAAAAAAAAAAAAAAAAAAA=";
+	const struct mw_message_facts *f = facts_of(TWO_FILES);
+	const struct mw_message_member *i = f->parts->members;
+	struct log log = {0};
+	uint8_t digest[32];
+
+	(void)state;
+	assert_int_equal(f->member_count, 2);
+	assert_span(i->name, "a b.exe");
+	assert_int_equal(i->kind, MW_MESSAGE_MEMBER_UUENCODE);
+	assert_int_equal(i->size, 5);
+	assert_int_equal(i->magic, MW_MAGIC_EXE);
+	SHA256((const uint8_t *)"MZ\x90\0\3", 5, digest);
+	assert_true(i->hashed);
+	assert_memory_equal(i->sha256, digest, 32);
+	assert_span(i->next->name, "caf\xc3\xa9");
+	assert_int_equal(i->next->size, 0);
+	assert_null(i->next->next);
+	assert_true((f->anomalies & MW_MESSAGE_ANOMALY(MW_REASON_EXECUTABLE)) != 0);
+	/* what is beyond the list is told, and its name is looked at all the same */
+	bench->config.members_max = 1;
+	run(&log, EVERYTHING, (const uint8_t *)TWO_FILES, strlen(TWO_FILES), NULL, 0);
+	bench->config.members_max = 0;
+	f = mw_message_facts(bench->m);
+	assert_int_equal(f->member_count, 1);
+	assert_true(f->truncated);
+	assert_true((f->anomalies & MW_MESSAGE_ANOMALY(MW_REASON_INNER_FILES)) != 0);
+	assert_int_equal(log.count[MW_RECORD_PLAIN], 2);
+	log_free(&log);
+	/* told twice, by its header and by the directory, and listed once */
+	f = facts_of(zip);
+	i = f->parts->members;
+	assert_int_equal(f->parts->magic, MW_MAGIC_ZIP);
+	assert_int_equal(f->member_count, 1);
+	assert_span(i->name, "a\xc3\xbc.txt"); /* CP437 */
+	assert_int_equal(i->size, 3);
+	assert_true(i->size_known && i->encrypted && !i->hashed);
+	assert_int_equal(f->anomalies, 0);
+	f = facts_of("Content-Type: a/b\r\n\r\nPK\3\4");
+	assert_true((f->anomalies & MW_MESSAGE_ANOMALY(MW_REASON_ZIP_CUT)) != 0);
+}
+
+/* What is not shown is told, and shown without it to plain patterns alone. */
+static void test_shown(void **state)
+{
+	static const char hidden[] = "Content-Type: text/html\r\n\r\npur<i hidden>x</i>ple";
+	static const char split[] =
+		"Content-Type: text/plain; charset=utf-8\r\n\r\npur\xe2\x80\x8bple";
+	struct log log = {0};
+
+	(void)state;
+	run(&log, EVERYTHING, (const uint8_t *)hidden, strlen(hidden), NULL, 0);
+	assert_true(
+		mw_message_facts(bench->m)->anomalies == MW_MESSAGE_ANOMALY(MW_REASON_HIDDEN_TEXT));
+	assert_non_null(strstr(log.kinds[MW_RECORD_BODY].text, " purxple\n"));
+	assert_non_null(strstr(log.kinds[MW_RECORD_PLAIN].text, " purple\n"));
+	run(&log, EVERYTHING, (const uint8_t *)split, strlen(split), NULL, 0);
+	assert_true(
+		mw_message_facts(bench->m)->anomalies == MW_MESSAGE_ANOMALY(MW_REASON_SPLIT_WORDS));
+	assert_non_null(strstr(log.kinds[MW_RECORD_PLAIN].text, " purple\n"));
+	log_free(&log);
+}
+
 static void assert_one_part(const char *mail, const char *path, const char *type, size_t size)
 {
 	const struct mw_message_facts *f = facts_of(mail);
@@ -661,6 +747,8 @@ int main(void)
 		cmocka_unit_test(test_small_arena),
 		cmocka_unit_test(test_headers),
 		cmocka_unit_test(test_parts),
+		cmocka_unit_test(test_files),
+		cmocka_unit_test(test_shown),
 		cmocka_unit_test(test_encoded_messages),
 		cmocka_unit_test(test_urls),
 		cmocka_unit_test(test_gap),

@@ -51,9 +51,9 @@ static void write_small(struct mw_ruleset_writer *w)
 
 static void test_golden(void **state)
 {
-	/* Magic, version 4, length 258, then (behind the checksum) the header's fields. */
+	/* Magic, version 5, length 258, then (behind the checksum) the header's fields. */
 	static const uint8_t start[] = {
-		'M', 'W', 'R', 'U', 'L', 'E', 'S', '\n', 0, 0, 0, 4, 0, 0, 0, 0, 0, 0, 1, 2};
+		'M', 'W', 'R', 'U', 'L', 'E', 'S', '\n', 0, 0, 0, 5, 0, 0, 0, 0, 0, 0, 1, 2};
 	static const uint8_t fields[] = {0, 0, 0, 5, 'l', 'i', 'b', ' ', '1', 0, 0, 0, 7, 0, 0, 0,
 		0, 0, 0, 0, 9, 0, 0, 0, 3, 0, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0,
 		0, 0, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0, 1, /* the rule: */ 0, 0, 0, 1, 'R', 0, 0, 0, 1,

@@ -56,9 +56,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static const char *const names[] = {"", "utf-8", "iso-8859-1", "utf-16", "gb18030",
-		"shift_jis", "iso-2022-jp", "euc-kr", "big5", "euc-jp"};
+		"shift_jis", "iso-2022-jp", "euc-kr", "big5", "euc-jp", "utf-7", "utf-32",
+		"ibm500"};
 	static const uint64_t key[2] = {0, 0};
-	const struct mw_render_sink sink = {drop_body, drop_uri, NULL};
+	const struct mw_render_sink sink = {drop_body, drop_uri, NULL, drop_body};
 	static struct mw_render render;
 	static struct mw_rawchunk chunk;
 	struct mw_uri_env env;
@@ -75,7 +76,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	mw_render_init(&render, lane, &sink);
 	mw_render_subject(&render, mw_span_of(data + 2, cut));
 	mw_render_part_begin(&render, data[0] % 2 == 0 ? MW_RENDER_HTML : MW_RENDER_PLAIN,
-		mw_span_str(names[data[0] / 2 % 10]));
+		mw_span_str(names[data[0] / 2 % (sizeof(names) / sizeof(names[0]))]));
 	mw_render_part_feed(&render, mw_span_of(data + 2, cut));
 	mw_render_part_feed(&render, mw_span_of(data + 2 + cut, size - 2 - cut));
 	mw_render_part_end(&render);

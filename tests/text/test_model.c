@@ -218,6 +218,13 @@ static void test_charsets(void **state)
 		{"utf-8", "UTF-8", 0x80, 0x3000},
 		{"utf-16", "UTF-16BE", 0x20, 0x20000},
 		{"utf-16le", "UTF-16LE", 0x20, 0x20000},
+		{"utf-32", "UTF-32BE", 0x20, 0x20000},
+		{"utf-32le", "UTF-32LE", 0x20, 0x20000},
+		{"utf-7", "UTF-7", 0x20, 0x20000},
+		{"ibm037", "IBM037", 0x20, 0x100},
+		{"cp500", "IBM500", 0x20, 0x100},
+		{"ibm1047", "IBM1047", 0x20, 0x100},
+		{"ibm-1140", "IBM1140", 0x20, 0x100},
 		{"GB2312", "GB2312", 0x4e00, 0x9fa0},
 		{"gbk", "GBK", 0x4e00, 0x9fa0},
 		{"gb18030", "GB18030", 0x80, 0x10000},
@@ -257,6 +264,12 @@ static void test_charsets(void **state)
 			collect(&want, mw_span_of(utf8, octets));
 			len += 32 - out_left;
 		}
+		/* what UTF-7 still holds */
+		char *rest = (char *)raw + len;
+		size_t rest_left = 32;
+
+		iconv(cd, NULL, NULL, &rest, &rest_left);
+		len += 32 - rest_left;
 		iconv_close(cd);
 		assert_true(want.len > 1000);
 		n = mw_charset_convert(table, mw_span_str(cases[i].ours), MW_CHARSET_REPLACE,

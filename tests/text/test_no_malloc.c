@@ -47,7 +47,7 @@ static void test_no_malloc(void **state)
 {
 	static const char *const names[] = {"", "iso-8859-1", "koi8-r", "utf-16", "gb18030", "big5",
 		"shift_jis", "iso-2022-jp", "euc-jp", "euc-kr"};
-	const struct mw_render_sink sink = {drop_body, drop_uri, NULL};
+	const struct mw_render_sink sink = {drop_body, drop_uri, NULL, drop_body};
 	struct text_random r = text_random_open();
 	static struct mw_render_lane lane;
 	static struct mw_render render;

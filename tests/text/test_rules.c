@@ -5,6 +5,7 @@
 
 #include "dataplane/text/charset.h"
 #include "dataplane/text/html.h"
+#include "dataplane/text/invisible.h"
 #include "dataplane/text/link.h"
 #include "dataplane/text/paragraph.h"
 #include "dataplane/text/punycode.h"
@@ -68,6 +69,24 @@ static const struct {
 	{"gb2312", MW_CHARSET_GUESS, "\xd6", "\xef\xbf\xbd"}, /* cut off */
 	{"utf-16", MW_CHARSET_GUESS, "\xff\xfe\xac\x20", "\xe2\x82\xac"},
 	{"no-such", MW_CHARSET_GUESS, "\xe4", "\xc3\xa4"},
+	/* UTF-7: characters, "+-", an end without "-", a pair, half of one, bits that are left over
+	 */
+	{"utf-7", MW_CHARSET_GUESS, "a+AOQ-b+-c+AOQ.+AOQ",
+		"a\xc3\xa4"
+		"b+c\xc3\xa4.\xc3\xa4"},
+	{"UTF-7", MW_CHARSET_GUESS, "+2D3eAA-", "\xf0\x9f\x98\x80"},
+	{"utf-7", MW_CHARSET_GUESS, "+2D0-x+A-+", "\xef\xbf\xbdx+"},
+	{"utf-7", MW_CHARSET_GUESS, "+!\xe4", "+!\xc3\xa4"},
+	{"utf-32", MW_CHARSET_REPLACE, "\xff\xfe", "\xef\xbf\xbd"},
+	/* a byte order mark speaks louder than a name; a Latin text may begin like one */
+	{"utf-8", MW_CHARSET_GUESS, "\xff\xfe", "\xc3\xbf\xc3\xbe"},
+	{"utf-8", MW_CHARSET_GUESS, "\xff\xfexy", "\xc3\xbf\xc3\xbexy"},
+	{"", MW_CHARSET_GUESS, "\xfex", "\xc3\xbex"},
+	/* ASCII that only says EBCDIC */
+	{"ibm500", MW_CHARSET_GUESS, "short", "short"},
+	{"ibm500", MW_CHARSET_GUESS, "longer than sixteen \xc3\xa4",
+		"longer than sixteen \xc3\xa4"},
+	{"ibm500", MW_CHARSET_GUESS, "\x40\x40\x81\x40\xc2", "  a B"},
 };
 
 static void test_charset(void **state)
@@ -150,6 +169,92 @@ static void test_html(void **state)
 		mw_html_feed(&h, mw_span_str(html_cases[i].in));
 		mw_html_finish(&h);
 		assert_collected(&got, html_cases[i].out);
+	}
+}
+
+/* What is hidden: between "[" and "]". */
+static void collect_hidden(void *ctx, bool hidden)
+{
+	collect(ctx, mw_span_of(hidden ? "[" : "]", 1));
+}
+
+static const struct {
+	const char *in, *out;
+} hidden_cases[] = {
+	{"a<span style='display:none'>b</span>c", "a[b]c"},
+	{"a<span style=\"color:red; DISPLAY : None !important\">b</span>c", "a[b]c"},
+	{"a<x-y style='visibility:hidden'>b<x-y>c</x-y>d</x-y>e", "a[bcd]e"},
+	{"a<i hidden>b</i>c<i hidden=''>d</i>e<i hidden", "a[b]c[d]e"},
+	{"a<i style='font-size:0px'>b</i><i style='font-size:.5pt'>c</i><i "
+	 "style='font-size:1em'>d</i>",
+		"a[b][c]d"},
+	{"a<i style='opacity:0.0'>b</i><i style='opacity:0.5'>c</i>", "a[b]c"},
+	{"a<i style='max-height:0;overflow:hidden'>b</i><i style='max-height:0'>c</i>", "a[b]c"},
+	{"a<i style='text-indent:-9999px'>b</i><i style='color:transparent'>c</i>", "a[b][c]"},
+	{"a<font color=#FFFFFF>b</font><font color=#fff>c</font><font color=white>d</font>",
+		"a[b][c][d]"},
+	{"a<font color=#fefefe>b</font><font color=#eee>c</font>", "a[b]c"},
+	{"<td bgcolor=navy><font color=white>shown</font>", " shown"},
+	{"<i style='background:#123;color:rgb(17, 34, 51)'>b</i>", "[b]"},
+	{"<i style='background-color:beige;color:Beige'>b</i>", "[b]"},
+	/* an end tag that may be left out; a block ends a paragraph; a void element holds nothing
+	 */
+	{"<p style='display:none'>a<p>b", "[\n\na]\n\nb"},
+	{"<p hidden>a<div>b", "[\n\na]\nb"},
+	{"a<br hidden>b<img hidden>c", "a\nbc"},
+	/* never closed; closed twice; an entity in the style; the second of two */
+	{"a<i hidden>b", "a[b]"},
+	{"a<i hidden>b</i></i>c", "a[b]c"},
+	{"a<textarea hidden>b</i></textarea>c", "a[b</i>]c"},
+	{"a<i style='display&#58;none'>b</i>c", "a[b]c"},
+	{"a<i style='x' style='display:none'>b</i>c", "abc"},
+	{"a</i hidden>b", "ab"},
+};
+
+static void test_hidden(void **state)
+{
+	struct mw_html_sink sink = {{collect, &got}, collect_link, &got, collect_hidden};
+	struct mw_html h;
+
+	for (size_t i = 0; i < sizeof(hidden_cases) / sizeof(hidden_cases[0]); i++) {
+		got.len = 0;
+		mw_html_init(&h, &sink);
+		mw_html_feed(&h, mw_span_str(hidden_cases[i].in));
+		mw_html_finish(&h);
+		assert_collected(&got, hidden_cases[i].out);
+	}
+}
+
+static void test_invisible(void **state)
+{
+	static const struct {
+		const char *in, *out;
+		bool split;
+	} cases[] = {
+		{"", "", false},
+		{"plain", "plain", false},
+		{"pur\xe2\x80\x8bple", "purple", true},
+		{"pur\xc2\xadple", "purple", false},
+		{"pur\xc2\xad\xef\xbb\xbfple", "purple", true},
+		{"\xe2\x80\x8bx \xe2\x81\xa0y\xe2\x80\x8d", "x y", false},
+		{"\xf3\xa0\x81\xa1x\xef\xb8\x8f", "x", false},
+		/* not these: a dash, a letter, an emoji's parts */
+		{"a\xe2\x80\x93\xc3\xa4", "a\xe2\x80\x93\xc3\xa4", false},
+		{"\xf0\x9f\x91\xa9\xe2\x80\x8d\xf0\x9f\x92\xbb", "\xf0\x9f\x91\xa9\xf0\x9f\x92\xbb",
+			false},
+		{"\xe2\x80", "\xe2\x80", false},
+	};
+	uint8_t out[64];
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		bool split = false;
+		size_t len = mw_invisible_strip(mw_span_str(cases[i].in), out, &split);
+
+		got.len = 0;
+		if (len > 0)
+			collect(&got, mw_span_of(out, len));
+		assert_collected(&got, cases[i].out);
+		assert_int_equal(split, cases[i].split);
 	}
 }
 
@@ -468,6 +573,8 @@ int main(void)
 		cmocka_unit_test(test_utf8),
 		cmocka_unit_test(test_charset),
 		cmocka_unit_test(test_html),
+		cmocka_unit_test(test_hidden),
+		cmocka_unit_test(test_invisible),
 		cmocka_unit_test(test_html_long_value),
 		cmocka_unit_test(test_paragraph),
 		cmocka_unit_test(test_paragraph_cut),

@@ -12,7 +12,8 @@
 
 static const char *const charsets[] = {"", "us-ascii", "UTF-8", "iso-8859-1", "windows-1252",
 	"iso-8859-2", "koi8-r", "windows-1258", "utf-16", "utf-16le", "utf-16be", "gb2312",
-	"gb18030", "big5", "shift_jis", "euc-jp", "euc-kr", "iso-2022-jp", "no-such-charset"};
+	"gb18030", "big5", "shift_jis", "euc-jp", "euc-kr", "iso-2022-jp", "no-such-charset",
+	"utf-7", "utf-32", "utf-32le", "ibm500", "ibm500", "ibm037"};
 
 static struct mw_charset_table *table;
 static struct mw_render_lane lane;
@@ -77,9 +78,14 @@ static void collect_link(void *ctx, struct mw_span uri)
 	collect(c, mw_span_of("\002", 1));
 }
 
+static void collect_hidden(void *ctx, bool hidden)
+{
+	collect(ctx, mw_span_str(hidden ? "\001HIDE" : "\001SHOW"));
+}
+
 static void run_html(struct text_random *r, struct mw_span in, size_t piece, struct collected *out)
 {
-	struct mw_html_sink sink = {{collect, out}, collect_link, out};
+	struct mw_html_sink sink = {{collect, out}, collect_link, out, collect_hidden};
 	static struct mw_html h;
 
 	memset(&h, 0x5a, sizeof(h)); /* nothing may rest on what was there before */
@@ -133,13 +139,24 @@ static void render_uri(void *ctx, const struct mw_uri_found *found)
 	assert_true(found->uri.len <= MW_URI_MAX);
 }
 
+/* Kept apart: how it falls between the others depends on the cuts. */
+static struct collected shown;
+
+static void render_shown(void *ctx, struct mw_span piece, bool subject)
+{
+	collect(&shown, piece);
+	assert_true(piece.len <= MW_PARAGRAPH_MAX);
+}
+
 static void run_render(
 	struct text_random *r, struct mw_span in, size_t piece, struct collected *out)
 {
-	const struct mw_render_sink sink = {render_body, render_uri, out};
+	const struct mw_render_sink sink = {render_body, render_uri, out, render_shown};
 	static struct mw_render render;
 
 	out->marked = true;
+	shown.marked = true;
+	shown.len = 0;
 	memset(&render, 0x5a, sizeof(render));
 	mw_render_init(&render, &lane, &sink);
 	mw_render_subject(&render, mw_span_str("subject"));
@@ -148,6 +165,8 @@ static void run_render(
 		mw_render_part_feed(&render, next(r, &in, piece));
 	mw_render_part_end(&render);
 	mw_render_finish(&render);
+	if (shown.len > 0)
+		collect(out, mw_span_of(shown.data, shown.len));
 }
 
 static void check(stage_fn stage, size_t size, int rounds)
