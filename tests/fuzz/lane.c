@@ -5,10 +5,7 @@
  * inspected client leaves with two values, no pool gave out more than it has. At the end all of it
  * is back.
  *
- * With -DMW_FUZZ -fsanitize=fuzzer a libFuzzer target; else it plays the files it is given, or
- * those of the folder behind `-d`, and inputs made up from seeds.
  */
-#include <dirent.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -23,13 +20,12 @@
 #include "dataplane/proto/checksum.h"
 #include "tests/engine/fake_scan.h"
 #include "tests/engine/rig.h"
+#include "tests/fuzz/target.h"
 
 #define CONNECTIONS 4
-#define SEEDS	    2000
-#define INPUT_MAX   1500
 #define MEMORY_SPAN 32768u
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+const struct fuzz_target fuzz_target = {"lane", 2000};
 
 struct side {
 	struct mw_segment headers;
@@ -80,14 +76,6 @@ static uint32_t next_wide(void)
 	uint32_t octet = next();
 
 	return octet << (next() & 31);
-}
-
-static void demand(bool holds, const char *what)
-{
-	if (holds)
-		return;
-	fprintf(stderr, "fuzz_lane: %s\n", what);
-	abort();
 }
 
 static void made_well(const uint8_t *frame, uint32_t len)
@@ -460,108 +448,31 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	return 0;
 }
 
-#ifndef MW_FUZZ
-static uint64_t random_state;
-
-static uint8_t random_octet(void)
-{
-	random_state = random_state * 6364136223846793005ull + 1442695040888963407ull;
-	return (uint8_t)(random_state >> 40);
-}
-
 /* Mostly a conversation that gets somewhere, with false packets in between. */
-static size_t make_up(uint64_t seed, uint8_t *out)
+size_t fuzz_make_up(struct fuzz_random *r, uint8_t *out, size_t size)
 {
-	static const uint8_t talk[][6] = {{3, 0}, {7, 3}, {3, 1}, {7, 1}, {3, 2}, {7, 1}, {3, 3},
+	static const uint8_t talk[][2] = {{3, 0}, {7, 3}, {3, 1}, {7, 1}, {3, 2}, {7, 1}, {3, 3},
 		{7, 2}, {3, 4}, {3, 19}, {3, 6}, {7, 1}, {3, 7}, {7, 1}, {3, 22}, {7, 5}};
-	size_t n = 0, len;
-	uint8_t c, strange;
+	size_t n = 0, len = 40u + fuzz_below(r, 1020);
+	uint8_t c = (uint8_t)fuzz_below(r, CONNECTIONS);
+	uint32_t strange = fuzz_below(r, 256);
 
-	random_state = seed * 0x9e3779b97f4a7c15ull;
-	len = 40u + random_octet() * 4u;
-	c = random_octet() & 3;
-	strange = random_octet();
+	len = len < size ? len : size;
+	if (len < 8)
+		return 0;
 	out[n++] = (uint8_t)(2 << 2 | c);
 	for (uint32_t i = 0; n + 8 < len; i++) {
-		if (random_octet() < strange) {
-			out[n++] = random_octet();
+		if (fuzz_below(r, 256) < strange) {
+			out[n++] = (uint8_t)fuzz_random(r);
 			continue;
 		}
-		if (random_octet() < 30) {
+		if (fuzz_below(r, 256) < 30) {
 			out[n++] = 13 << 2;
-			out[n++] = random_octet();
-			out[n++] = random_octet() % 24;
+			out[n++] = (uint8_t)fuzz_random(r);
+			out[n++] = (uint8_t)fuzz_below(r, 24);
 		}
 		out[n++] = (uint8_t)(talk[i % 16][0] << 2 | c);
 		out[n++] = talk[i % 16][1];
 	}
 	return n;
 }
-
-static int play_file(const char *name)
-{
-	static uint8_t data[1 << 20];
-	FILE *file = fopen(name, "rb");
-	size_t n;
-
-	if (file == NULL) {
-		perror(name);
-		return 1;
-	}
-	n = fread(data, 1, sizeof(data), file);
-	fclose(file);
-	return LLVMFuzzerTestOneInput(data, n);
-}
-
-static int play_folder(const char *name)
-{
-	DIR *dir = opendir(name);
-	const struct dirent *entry;
-	char path[4096];
-	int failed = dir == NULL;
-
-	while (dir != NULL && (entry = readdir(dir)) != NULL) {
-		if (entry->d_name[0] == '.')
-			continue;
-		snprintf(path, sizeof(path), "%s/%s", name, entry->d_name);
-		printf("# %s\n", entry->d_name);
-		fflush(stdout);
-		failed |= play_file(path);
-	}
-	if (dir != NULL)
-		closedir(dir);
-	return failed;
-}
-
-int main(int argc, char **argv)
-{
-	static uint8_t input[INPUT_MAX];
-	const char *only = getenv("MW_TEST_SEED");
-	int failed = 0;
-
-	if (argc > 1 && strcmp(argv[1], "-d") != 0) {
-		for (int i = 1; i < argc; i++)
-			failed |= play_file(argv[i]);
-		return failed;
-	}
-	printf("1..2\n");
-	if (argc > 2)
-		failed = play_folder(argv[2]);
-	printf("%s 1 - inputs of the folder\n", failed ? "not ok" : "ok");
-	for (uint64_t seed = 1; seed <= SEEDS; seed++) {
-		if (only != NULL)
-			seed = strtoull(only, NULL, 10);
-		if (seed % 500 == 1) {
-			printf("# seeds from %llu\n", (unsigned long long)seed);
-			fflush(stdout);
-		}
-		if (getenv("MW_TEST_TRACE") != NULL)
-			fprintf(stderr, "seed %llu\n", (unsigned long long)seed);
-		LLVMFuzzerTestOneInput(input, make_up(seed, input));
-		if (only != NULL)
-			break;
-	}
-	printf("ok 2 - %d seeds\n", SEEDS);
-	return failed;
-}
-#endif
