@@ -115,7 +115,7 @@ static void tcp_options(struct packet *p, struct fuzz_input *in)
 		uint8_t kind = fuzz_u8(in) % 5;
 		uint32_t room = 40 - (p->len - begin);
 
-		if (kind == 0) {
+		if (kind == 0 && room >= 1) {
 			put8(p, 1);
 		} else if (kind == 1 && room >= 4) {
 			p->says.mss = fuzz_u16(in);
