@@ -1,31 +1,25 @@
 /*
- * Octets of an input drive packets of a few connections, true and false ones, through a live lane
- * and a passive one, with verdicts, rules and time changing in between. After each step: the packet
- * is decided and no longer than it was, what leaves parses and has right checksums, no octet of an
- * inspected client leaves with two values, no pool gave out more than it has. At the end all of it
- * is back.
- *
+ * The whole lane. Octets of an input drive packets of a few connections, true and false ones,
+ * through a live lane and one over a capture, with verdicts of two customers, rules and time
+ * changing in between. Oracles, after each packet (lane_world.c): it is decided, counted, no longer
+ * than it was; what leaves parses and has right checksums; no pool gave out more than it has. Of
+ * what leaves towards a server: no octet leaves with two values, none differs from what was kept
+ * for scanning, and once a second SMTP parser (lane_shadow.c) finds a message complete in what
+ * left, the lane has judged it. At the end all memory is back and each session was told once. An
+ * input that begins with 0xff is one honest conversation instead, over three lanes that must agree
+ * (lane_split.c).
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-
-#include <cmocka.h>
-
 #include "common/base/time.h"
-#include "dataplane/engine/internal.h"
 #include "dataplane/proto/checksum.h"
 #include "tests/engine/fake_scan.h"
-#include "tests/engine/rig.h"
-#include "tests/fuzz/target.h"
+#include "tests/fuzz/lane_shadow.h"
+#include "tests/fuzz/lane_split.h"
+#include "tests/fuzz/lane_world.h"
 
-#define CONNECTIONS 4
 #define MEMORY_SPAN 32768u
+#define SPLIT_MARK  0xff
 
-const struct fuzz_target fuzz_target = {"lane", 2000};
+const struct fuzz_target fuzz_target = {"lane", 2500};
 
 struct side {
 	struct mw_segment headers;
@@ -35,40 +29,27 @@ struct side {
 
 struct connection {
 	struct side client, server;
-	/* what left towards the server, by offset from the client's isn + 1 */
+	struct mw_flow_key key;
+	/* what left towards the server, by offset from what was acknowledged when it began */
 	uint64_t session;
 	uint32_t base;
 	bool have[MEMORY_SPAN];
 	uint8_t left[MEMORY_SPAN];
+	struct shadow shadow;
 };
 
 static struct {
-	struct rig live, passive;
-	struct connection connection[CONNECTIONS];
+	struct lane_world live, passive;
+	struct connection connection[LANE_CONNECTIONS];
+	uint32_t group; /* connections are named by two bits: this is the first of the four */
+	bool fragment;	/* the next packet comes in two */
 	uint64_t now_ns;
-	const uint8_t *in;
-	size_t left;
+	struct fuzz_input in;
 } f;
-
-static const char *const client_words[] = {"EHLO c\r\n", "MAIL FROM:<a@b.example>\r\n",
-	"RCPT TO:<c@d.example>\r\n", "DATA\r\n", "Subject: x\r\n\r\nwords\r\n", ".\r\n",
-	"\r\n.\r\n", "BDAT 4 LAST\r\nabcd", "BDAT 4\r\nabcd", "BDAT 0 LAST\r\n", "RSET\r\n",
-	"QUIT\r\n", "STARTTLS\r\n", "AUTH PLAIN AAAA\r\n", "\n.\n", "..\r\n", "\r\n", ".", "\n",
-	"here is " FAKE_PHRASE " for you\r\n", "BDAT 30\r\nContent-Type: text/html\r\n\r\n<p>",
-	"HELO c\r\nMAIL FROM:<>\r\nRCPT TO:<x@y>\r\nDATA\r\n",
-	"BDAT 3 LAST\r\nxyzMAIL FROM:<a@b>\r\nRCPT TO:<x@y>\r\nBDAT 3 LAST\r\nxyz",
-	"\x16\x03\x01\x02\x00"};
-static const char *const server_words[] = {"220 s ESMTP\r\n", "250 ok\r\n", "354 go\r\n",
-	"250-s\r\n250-PIPELINING\r\n250 STARTTLS\r\n", "550 5.1.1 no such user\r\n",
-	"250 ok\r\n250 ok\r\n250 ok\r\n", "221 bye\r\n", "421 no\r\n", "334 \r\n", "2", "50 x\r\n",
-	"250 ok\r\n354 go\r\n", "552 no\r\n503 no\r\n"};
 
 static uint8_t next(void)
 {
-	if (f.left == 0)
-		return 0;
-	f.left--;
-	return *f.in++;
+	return fuzz_u8(&f.in);
 }
 
 static uint32_t next_wide(void)
@@ -78,97 +59,129 @@ static uint32_t next_wide(void)
 	return octet << (next() & 31);
 }
 
-static void made_well(const uint8_t *frame, uint32_t len)
-{
-	struct mw_frame h;
-
-	demand(mw_frame_parse(frame, len, len, &h) == MW_FRAME_TCP, "a frame of ours parses");
-	demand(mw_checksum_tcp_good(frame, &h), "a frame of ours has a right TCP checksum");
-	demand(h.v6 || mw_checksum_fold(mw_checksum_add(0, frame + h.l3, 20)) == 0,
-		"a frame of ours has a right IP checksum");
-	if (h.l3 >= 22 && frame[h.l3 - 10] == 0x88 && frame[h.l3 - 9] == 0x64)
-		demand((uint32_t)(frame[h.l3 - 4] << 8 | frame[h.l3 - 3]) == len - h.l3 + 2,
-			"a frame of ours has a right PPPoE length");
-}
-
 static struct mw_flow *flow_of(const struct connection *c)
 {
-	const struct mw_segment *s = &c->client.headers;
-	struct mw_flow_key key = {.client = s->src,
-		.server = s->dst,
-		.client_port = s->sport,
-		.server_port = s->dport,
-		.vlan_outer = s->l2[12] == 0x81 ? s->l2[15] : 0};
-
-	return mw_flow_find(&f.live.lane->flows, &key);
+	return mw_flow_find(&f.live.lane->flows, &c->key);
 }
 
-/* What was scanned is what the receiver gets: until the server has acknowledged an octet, it leaves
- * with the value it left with first. */
-static void remember(struct connection *c, const uint8_t *frame, uint32_t len)
+static bool belongs(const struct connection *c, const struct mw_frame *h, bool from_client)
+{
+	const struct mw_flow_key *k = &c->key;
+
+	return mw_ip_eq(from_client ? &h->src : &h->dst, &k->client) &&
+	       mw_ip_eq(from_client ? &h->dst : &h->src, &k->server) &&
+	       (from_client ? h->sport : h->dport) == k->client_port &&
+	       (from_client ? h->dport : h->sport) == k->server_port &&
+	       h->vlan_outer == k->vlan_outer && h->vlan_inner == k->vlan_inner;
+}
+
+/* What was scanned is what the receiver gets: what leaves is what was kept, and until the server
+ * has acknowledged an octet, it leaves with the value it left with first. */
+static void remember(struct connection *c, const struct mw_frame *h, const uint8_t *frame)
 {
 	const struct mw_flow *flow = flow_of(c);
-	struct mw_frame h;
 
 	if (flow == NULL || flow->content == NULL || !flow->client.known ||
-		mw_frame_parse(frame, len, len, &h) != MW_FRAME_TCP ||
-		(h.flags & MW_TCP_RST) != 0 || /* no receiver reads what a RST carries */
-		!mw_ip_eq(&h.src, &c->client.headers.src) || /* another one's by now */
-		!mw_ip_eq(&h.dst, &c->client.headers.dst) || h.sport != c->client.headers.sport ||
-		h.dport != 25 || h.vlan_outer != flow->link.key.vlan_outer || h.vlan_inner != 0)
+		(h->flags & MW_TCP_RST) != 0) /* no receiver reads what a RST carries */
 		return;
 	if (flow->session != c->session || flow->client.kept.head == NULL) {
 		c->session = flow->session;
 		c->base = flow->client.acked;
 		memset(c->have, 0, sizeof(c->have));
 	}
-	for (uint32_t i = 0; i < h.payload_have; i++) {
-		uint32_t seq = h.seq + i, at = seq - c->base;
+	for (uint32_t i = 0; i < h->payload_have; i++) {
+		uint32_t seq = h->seq + i + ((h->flags & MW_TCP_SYN) != 0), at = seq - c->base;
+		uint8_t octet = frame[h->payload + i];
+		struct mw_span kept = mw_reassembly_at(&flow->client.kept, seq);
 
-		if ((h.flags & MW_TCP_SYN) != 0)
-			at++;
-		if (at >= MEMORY_SPAN || mw_seq_before(seq, flow->client.acked))
+		if (mw_seq_before(seq, flow->client.acked))
 			continue;
-		if (c->have[at] && c->left[at] != frame[h.payload + i])
+		if (!mw_seq_before(seq, flow->client.kept.floor))
+			demand(kept.len == 0 || kept.data[0] == octet,
+				"an octet leaves that is not the one kept for scanning");
+		if (at >= MEMORY_SPAN)
+			continue;
+		if (c->have[at] && c->left[at] != octet)
 			fprintf(stderr, "seq %u left as %02x, now %02x; kept from %u, floor %u\n",
-				seq, c->left[at], frame[h.payload + i],
+				seq, c->left[at], octet,
 				flow->client.kept.head != NULL ? flow->client.kept.head->seq : 0,
 				flow->client.kept.floor);
-		demand(!c->have[at] || c->left[at] == frame[h.payload + i],
-			"an octet left with two values");
+		demand(!c->have[at] || c->left[at] == octet, "an octet left with two values");
 		c->have[at] = true;
-		c->left[at] = frame[h.payload + i];
+		c->left[at] = octet;
 	}
 }
 
-static void on_frame(struct rig *rig, enum mw_port port, const uint8_t *frame, uint32_t len)
+static void to_shadow(struct shadow_way *way, const struct mw_frame *h, const uint8_t *frame)
 {
-	made_well(frame, len);
+	if ((h->flags & MW_TCP_RST) == 0)
+		shadow_left(way, h->seq + ((h->flags & MW_TCP_SYN) != 0), frame + h->payload,
+			h->payload_have);
 }
 
-static void check_pool(const struct mw_pool *pool)
+/* Something left the live lane. */
+static void left(enum mw_port port, const uint8_t *frame, uint32_t len)
 {
-	demand(pool->used <= pool->blocks, "a pool gave out no more than it has");
+	struct mw_frame h;
+	bool from_client = port == MW_PORT_OUTSIDE;
+
+	if (mw_frame_parse(frame, len, len, &h) != MW_FRAME_TCP)
+		return;
+	for (uint32_t i = 0; i < LANE_CONNECTIONS; i++) {
+		struct connection *c = &f.connection[i];
+
+		if (!belongs(c, &h, from_client))
+			continue;
+		if (from_client)
+			remember(c, &h, frame);
+		if (c->shadow.alive)
+			to_shadow(from_client ? &c->shadow.client : &c->shadow.server, &h, frame);
+	}
 }
 
-static void check_lane(const struct rig *rig)
+/* A message is complete at the server: it was judged, or given up by name. */
+static void check_judged(const struct shadow *s, const struct mw_flow *flow)
 {
-	const struct mw_lane *l = rig->lane;
+	for (const struct mw_transfer *t = flow->content->transfers; t != NULL; t = t->flow_next) {
+		if (t->timed_out || !t->complete || t->state != MW_TRANSFER_ENDED)
+			continue;
+		demand(flow->holding && t->holds_flow && mw_seq_before(s->last_seq, flow->hold_seq),
+			"a message is complete at the server and not judged here");
+	}
+	demand(flow->content->receiving == NULL || flow->client.nxt != s->last_seq + 1 ||
+			flow->content->receiving->state != MW_TRANSFER_OPEN,
+		"a message is complete at the server and goes on here");
+}
 
-	check_pool(&l->kept_pool);
-	check_pool(&l->envelope_pool);
-	check_pool(&l->content_pool);
-	check_pool(&l->transfer_pool);
-	check_pool(&l->record_pool);
-	demand(l->flows.used <= l->flows.count, "the table holds no more than it can");
+/* The shadow of a connection follows it as long as the lane reads its content from its first octet
+ * on. */
+static void follow(struct connection *c, bool server_first)
+{
+	const struct mw_flow *flow = flow_of(c);
+	bool read = flow != NULL && flow->content != NULL && !flow->uninspected &&
+		    !flow->one_sided && flow->client.isn_known && flow->server.isn_known &&
+		    !flow->syn_again;
+
+	if (!read || (c->shadow.alive && c->shadow.session != flow->session))
+		shadow_end(&c->shadow);
+	if (!read)
+		return;
+	if (!c->shadow.alive && c->shadow.session != flow->session)
+		shadow_begin(&c->shadow, flow->session, flow->client.isn + 1, flow->server.isn + 1);
+	if (!c->shadow.alive)
+		return;
+	shadow_advance(&c->shadow, server_first);
+	if (c->shadow.alive && c->shadow.fresh)
+		check_judged(&c->shadow, flow);
+	c->shadow.fresh = false;
 }
 
 /* MW_TEST_TRACE=1: what the live lane did with each packet. */
-static void trace(const struct rig *rig, const struct mw_packet *p)
+static void trace(const struct lane_world *w, const struct mw_packet *p)
 {
 	struct mw_frame h;
 
-	if (rig != &f.live || getenv("MW_TEST_TRACE") == NULL ||
+	if (w != &f.live || getenv("MW_TEST_TRACE") == NULL ||
 		mw_frame_parse(p->data, p->len, p->len, &h) != MW_FRAME_TCP)
 		return;
 	fprintf(stderr, "%s %u: seq %u..%u ack %u flags %02x %s %s\n",
@@ -177,27 +190,51 @@ static void trace(const struct rig *rig, const struct mw_packet *p)
 		p->forward ? "forwarded" : "dropped", mw_reason_name(p->reason));
 }
 
-static void into(struct rig *rig, struct connection *c, const uint8_t *frame, uint32_t len,
+static void into(struct lane_world *w, struct connection *c, const uint8_t *frame, uint32_t len,
 	uint32_t wire_len, uint8_t port)
 {
-	/* A heap block of the exact size: one octet too far is seen. */
-	uint8_t *copy = malloc(len > 0 ? len : 1);
-	struct mw_packet p = {.data = copy, .len = len, .wire_len = wire_len, .port_in = port};
+	struct mw_packet p = {.len = len, .wire_len = wire_len, .port_in = port};
+	uint8_t out[LANE_FRAME_MAX];
 
-	memcpy(copy, frame, len);
-	mw_lane_packet(rig->lane, f.now_ns, &p);
-	demand(p.reason != MW_REASON_NONE && p.reason < MW_REASON_COUNT, "a packet has a reason");
-	demand(p.len <= len, "a packet does not grow");
-	trace(rig, &p);
-	if (p.forward && rig == &f.live) {
-		if (p.len != len || memcmp(copy, frame, len) != 0)
-			made_well(copy, p.len);
-		if (c != NULL && port == MW_PORT_INSIDE)
-			remember(c, copy, p.len);
+	lane_world_packet(w, f.now_ns, &p, frame, out);
+	trace(w, &p);
+	if (w != &f.live)
+		return;
+	if (p.forward)
+		left(p.port_out, out, p.len);
+	follow(c, port == MW_PORT_OUTSIDE);
+}
+
+static void set16(uint8_t *p, uint32_t v)
+{
+	p[0] = (uint8_t)(v >> 8);
+	p[1] = (uint8_t)v;
+}
+
+/* An IPv4 packet as two fragments, the second first when `swap`. */
+static void in_fragments(struct connection *c, const struct mw_frame *h, const uint8_t *frame,
+	uint8_t port, bool swap)
+{
+	uint32_t first = 24u + next() % 8u * 8, all = h->payload + h->payload_len - h->l4;
+	uint8_t out[LANE_FRAME_MAX];
+
+	if (h->v6 || all <= first)
+		return;
+	for (uint32_t i = 0; i < 2; i++) {
+		bool back = (i == 1) != swap;
+		uint32_t offset = back ? first : 0, len = back ? all - first : first;
+
+		memcpy(out, frame, h->l4);
+		memcpy(out + h->l4, frame + h->l4 + offset, len);
+		set16(out + h->l3 + 2, (uint32_t)(h->l4 - h->l3) + len);
+		set16(out + h->l3 + 4, 77);
+		set16(out + h->l3 + 6, (back ? 0 : 0x2000) | offset / 8);
+		set16(out + h->l3 + 10, 0);
+		set16(out + h->l3 + 10,
+			mw_checksum_fold(mw_checksum_add(0, out + h->l3, h->l4 - h->l3)));
+		into(&f.live, c, out, h->l4 + len, h->l4 + len, port);
+		into(&f.passive, c, out, h->l4 + len, h->l4 + len, MW_PORT_INSIDE);
 	}
-	demand(rig == &f.live || p.len == len, "a capture is not cut");
-	check_lane(rig);
-	free(copy);
 }
 
 /* One packet of a connection. `how` says what is false about it. */
@@ -207,7 +244,7 @@ static void packet(struct connection *c, bool from_client, uint8_t how, const ui
 	struct side *me = from_client ? &c->client : &c->server;
 	const struct side *peer = from_client ? &c->server : &c->client;
 	struct mw_segment s = me->headers;
-	uint8_t frame[2600];
+	uint8_t frame[LANE_FRAME_MAX], port = from_client ? MW_PORT_INSIDE : MW_PORT_OUTSIDE;
 	uint32_t size, at;
 	struct mw_frame h;
 
@@ -250,17 +287,22 @@ static void packet(struct connection *c, bool from_client, uint8_t how, const ui
 		if (mw_frame_parse(frame, size, size, &h) == MW_FRAME_TCP && (how & 32) != 0)
 			mw_checksum_rewrite(frame, &h, h.payload_have);
 	}
-	into(&f.live, c, frame, size, size, from_client ? MW_PORT_INSIDE : MW_PORT_OUTSIDE);
+	if (f.fragment && mw_frame_parse(frame, size, size, &h) == MW_FRAME_TCP) {
+		f.fragment = false;
+		in_fragments(c, &h, frame, port, (how & 1) != 0);
+		return;
+	}
+	into(&f.live, c, frame, size, size, port);
 	if ((how & 15) == 8 && size > 0) /* a capture cut it */
-		into(&f.passive, NULL, frame, next() % size, size, MW_PORT_INSIDE);
+		into(&f.passive, c, frame, next() % size, size, MW_PORT_INSIDE);
 	else if ((how & 15) != 9) /* a capture missed it */
-		into(&f.passive, NULL, frame, size, size, MW_PORT_INSIDE);
+		into(&f.passive, c, frame, size, size, MW_PORT_INSIDE);
 }
 
 static void syn(struct connection *c, bool from_client, uint8_t how)
 {
 	struct side *me = from_client ? &c->client : &c->server;
-	const char *word = client_words[how % (sizeof(client_words) / sizeof(client_words[0]))];
+	const char *word = lane_word(true, how);
 	uint32_t len = (how & 0xe0) == 0xe0 ? (uint32_t)strlen(word) : 0;
 
 	if ((how & 0x18) != 0) {
@@ -280,17 +322,17 @@ static void poll(uint64_t ns)
 		mw_lane_poll(f.live.lane, f.now_ns);
 		mw_lane_poll(f.passive.lane, f.now_ns);
 	}
-	check_lane(&f.live);
-	check_lane(&f.passive);
+	lane_world_check(&f.live);
+	lane_world_check(&f.passive);
+	for (uint32_t i = 0; i < LANE_CONNECTIONS; i++)
+		follow(&f.connection[i], false);
 }
 
 static void speak(struct connection *c, bool from_client, uint8_t how)
 {
 	static const uint8_t x[2048];
 	uint8_t word = next(), flags = MW_TCP_ACK | MW_TCP_PSH;
-	const char *text = from_client
-				   ? client_words[word % (sizeof(client_words) / sizeof(char *))]
-				   : server_words[word % (sizeof(server_words) / sizeof(char *))];
+	const char *text = lane_word(from_client, word);
 	uint8_t own[64];
 	uint32_t n;
 
@@ -324,7 +366,7 @@ static void speak(struct connection *c, bool from_client, uint8_t how)
 
 static void step(uint8_t op)
 {
-	struct connection *c = &f.connection[op & 3];
+	struct connection *c = &f.connection[f.group + (op & 3)];
 	static const enum mw_verdict verdicts[] = {
 		MW_VERDICT_PASS, MW_VERDICT_REJECT, MW_VERDICT_RESET, MW_VERDICT_DROP};
 
@@ -365,14 +407,27 @@ static void step(uint8_t op)
 		poll((uint64_t)next_wide() * 16);
 		break;
 	case 14:
-		if ((op & 0x40) != 0)
-			rig_verdict(&f.live, verdicts[next() & 3], "refused, ticket 1");
-		else if ((op & 0x80) != 0)
+		if ((op & 0x40) != 0) {
+			uint8_t to = next();
+
+			lane_world_policy(&f.live, verdicts[to & 3],
+				verdicts[(to & 0x40) != 0 ? to >> 2 & 3 : to & 3],
+				(to & 0x80) != 0);
+		} else if ((op & 0x80) != 0)
 			mw_lane_set_rules(f.live.lane, fake_rules(), fake_scratch());
 		else
 			mw_lane_set_rules(f.live.lane, NULL, NULL);
 		break;
-	default: /* all of one side's again, from the start */
+	default:
+		if ((op & 0x80) != 0) { /* other connections */
+			f.group = op & 2;
+			break;
+		}
+		if ((op & 0x40) != 0) {
+			f.fragment = true;
+			break;
+		}
+		/* all of one side's again, from the start */
 		c->client.nxt -= c->client.nxt < 50 ? c->client.nxt : 50;
 		break;
 	}
@@ -380,48 +435,32 @@ static void step(uint8_t op)
 
 static void begin(void)
 {
-	struct rig_options options = {.scan_budget_ns = 50000,
-		.flows = 6,
-		.contents = 3,
-		.messages = 3,
-		.kept_blocks = 64,
-		.record_blocks = 8,
-		.responders = 2};
-
 	fake_record_cost_ns = 20000;
 	fake_open_scans = 0;
-	rig_open(&f.live, &options);
-	f.live.on_frame = on_frame;
-	options.passive = true;
-	options.scan_budget_ns = 0;
-	rig_open(&f.passive, &options);
+	lane_world_open(&f.live, false, LANE_NARROW);
+	lane_world_open(&f.passive, true, LANE_NARROW);
+	f.live.on_made = left;
+	f.group = 0;
+	f.fragment = false;
 	f.now_ns = 1700000000ull * MW_NS_PER_S;
-	for (uint32_t i = 0; i < CONNECTIONS; i++) {
-		static const uint8_t l2[14] = {2, 0, 0, 0, 0, 1, 2, 0, 0, 0, 0, 2, 0x08, 0x00};
-		static const uint8_t vlan[18] = {
-			2, 0, 0, 0, 0, 1, 2, 0, 0, 0, 0, 2, 0x81, 0x00, 0, 7, 0x08, 0x00};
-		static const uint8_t pppoe[22] = {2, 0, 0, 0, 0, 1, 2, 0, 0, 0, 0, 2, 0x88, 0x64,
-			0x11, 0, 0, 1, 0, 0, 0, 0x21};
+	for (uint32_t i = 0; i < LANE_CONNECTIONS; i++) {
 		struct connection *c = &f.connection[i];
-		struct mw_segment s = {.ttl = 64,
-			.window = 65000,
-			.sport = (uint16_t)(4000 + i),
-			.dport = 25,
-			.has_ts = i == 1};
+		struct mw_segment s = lane_headers(i);
+		uint8_t frame[LANE_FRAME_MAX];
+		struct mw_frame h;
+		uint32_t len = mw_segment_write(&s, mw_span_of("", 0), frame, sizeof(frame));
 
-		memset(c, 0, sizeof(*c));
-		s.l2_len = i == 1 ? 18 : i == 2 ? 22 : 14;
-		memcpy(s.l2, i == 1 ? vlan : i == 2 ? pppoe : l2, s.l2_len);
-		s.v6 = i == 3;
-		if (s.v6) {
-			s.l2[12] = 0x86;
-			s.l2[13] = 0xdd;
-		}
-		mw_ip_parse(s.v6 ? "2001:db8::9" : "192.0.2.10", &s.src);
-		mw_ip_parse(s.v6 ? "2001:db8:1::9" : "198.51.100.25", &s.dst);
-		c->client.isn = 0xffffffc0u + i;
-		c->server.isn = 0x7fffffe0u + i;
-		c->client.headers = c->server.headers = s;
+		demand(mw_frame_parse(frame, len, len, &h) == MW_FRAME_TCP, "headers are some");
+		shadow_end(&c->shadow);
+		c->shadow.session = c->session = 0;
+		c->key = (struct mw_flow_key){.client = s.src,
+			.server = s.dst,
+			.client_port = s.sport,
+			.server_port = s.dport,
+			.vlan_outer = h.vlan_outer,
+			.vlan_inner = h.vlan_inner};
+		c->client = (struct side){.isn = 0xffffffc0u + i, .headers = s};
+		c->server = (struct side){.isn = 0x7fffffe0u + i, .headers = s};
 		c->server.headers.src = s.dst;
 		c->server.headers.dst = s.src;
 		c->server.headers.sport = s.dport;
@@ -431,21 +470,43 @@ static void begin(void)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	setenv("CMOCKA_TEST_ABORT", "1", 1); /* the rig asserts, and no test runs */
+	f.in = (struct fuzz_input){data, size < FUZZ_INPUT_MAX ? size : FUZZ_INPUT_MAX};
+	if (size > 0 && data[0] == SPLIT_MARK) {
+		next();
+		lane_split(&f.in);
+		return 0;
+	}
 	begin();
-	f.in = data;
-	f.left = size;
-	while (f.left > 0)
+	while (f.in.left > 0)
 		step(next());
 	poll(0);
-	mw_lane_finish(f.live.lane, f.now_ns);
-	mw_lane_finish(f.passive.lane, f.now_ns);
-	rig_assert_empty(&f.live);
-	rig_assert_empty(&f.passive);
-	demand(f.live.lane->open_first == NULL, "no session is left open");
-	rig_close(&f.live);
-	rig_close(&f.passive);
+	lane_world_finish(&f.live, f.now_ns);
+	lane_world_finish(&f.passive, f.now_ns);
+	demand(fake_open_scans == 0, "every scan is ended");
+	for (uint32_t i = 0; i < LANE_CONNECTIONS; i++)
+		shadow_end(&f.connection[i].shadow);
 	return 0;
+}
+
+/* A conversation for lane_split.c: mostly what honest people say, in their order. */
+static size_t make_split(struct fuzz_random *r, uint8_t *out, size_t len)
+{
+	static const uint8_t talk[][3] = {{0, 0}, {1, 3}, {0, 1}, {1, 1}, {0, 2}, {1, 1}, {0, 3},
+		{1, 2}, {0, 4}, {0, 5}, {1, 1}, {0, 7}, {1, 1}};
+	size_t n = 0;
+
+	out[n++] = SPLIT_MARK;
+	out[n++] = (uint8_t)fuzz_random(r);
+	out[n++] = (uint8_t)fuzz_random(r);
+	for (uint32_t i = 0; n + 8 < len; i++) {
+		if (fuzz_below(r, 8) == 0) {
+			out[n++] = (uint8_t)fuzz_random(r);
+			continue;
+		}
+		out[n++] = talk[i % 13][0];
+		out[n++] = talk[i % 13][1];
+	}
+	return n;
 }
 
 /* Mostly a conversation that gets somewhere, with false packets in between. */
@@ -454,12 +515,16 @@ size_t fuzz_make_up(struct fuzz_random *r, uint8_t *out, size_t size)
 	static const uint8_t talk[][2] = {{3, 0}, {7, 3}, {3, 1}, {7, 1}, {3, 2}, {7, 1}, {3, 3},
 		{7, 2}, {3, 4}, {3, 19}, {3, 6}, {7, 1}, {3, 7}, {7, 1}, {3, 22}, {7, 5}};
 	size_t n = 0, len = 40u + fuzz_below(r, 1020);
-	uint8_t c = (uint8_t)fuzz_below(r, CONNECTIONS);
+	uint8_t c = (uint8_t)fuzz_below(r, 4);
 	uint32_t strange = fuzz_below(r, 256);
 
 	len = len < size ? len : size;
-	if (len < 8)
+	if (len < 16)
 		return 0;
+	if (fuzz_below(r, 4) == 0)
+		return make_split(r, out, len / 4);
+	if (fuzz_below(r, 3) == 0)
+		out[n++] = 15 << 2 | 0x80 | 2;
 	out[n++] = (uint8_t)(2 << 2 | c);
 	for (uint32_t i = 0; n + 8 < len; i++) {
 		if (fuzz_below(r, 256) < strange) {
