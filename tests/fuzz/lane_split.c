@@ -107,25 +107,39 @@ static void begin(uint32_t connection)
 	say(false, (const uint8_t *)"220 s\r\n", 7);
 }
 
+static void tell(const struct lane_world *w)
+{
+	const struct mw_lane_session *s = &w->session;
+
+	fprintf(stderr, "session: %u messages, %llu and %llu octets, metadata %d for %s, anomalies",
+		s->messages, (unsigned long long)s->client_bytes,
+		(unsigned long long)s->server_bytes, s->metadata, mw_reason_name(s->reason));
+	for (unsigned r = MW_REASON_ASYMMETRIC;
+		r < MW_REASON_COUNT && r - MW_REASON_ASYMMETRIC < 64; r++)
+		if ((s->anomalies & MW_ANOMALY_BIT(r)) != 0)
+			fprintf(stderr, " %s", mw_reason_name((enum mw_reason)r));
+	fprintf(stderr, "\n");
+	for (uint32_t i = 0; i < w->messages && i < LANE_MESSAGES; i++)
+		fprintf(stderr, "  message of %llu octets, complete %d, %u recipients, reply %d\n",
+			(unsigned long long)w->message[i].size, w->message[i].complete,
+			w->message[i].rcpts, w->message[i].data_reply);
+}
+
 static void same(const struct lane_world *a, const struct lane_world *b, const char *what)
 {
 	const struct mw_lane_session *s = &a->session, *t = &b->session;
 	uint32_t count = a->messages < LANE_MESSAGES ? a->messages : LANE_MESSAGES;
 
 	if (a->messages != b->messages ||
-		memcmp(a->message, b->message, count * sizeof(a->message[0])) != 0)
-		for (uint32_t i = 0; i < count; i++)
-			fprintf(stderr, "message %u: size %llu %llu complete %d %d reply %d %d\n",
-				i, (unsigned long long)a->message[i].size,
-				(unsigned long long)b->message[i].size, a->message[i].complete,
-				b->message[i].complete, a->message[i].data_reply,
-				b->message[i].data_reply);
+		memcmp(a->message, b->message, count * sizeof(a->message[0])) != 0 ||
+		s->metadata != t->metadata || s->reason != t->reason ||
+		s->client_bytes != t->client_bytes || s->server_bytes != t->server_bytes) {
+		tell(a);
+		tell(b);
+	}
 	demand(a->messages == b->messages, what);
 	for (uint32_t i = 0; i < count; i++)
 		demand(memcmp(&a->message[i], &b->message[i], sizeof(a->message[i])) == 0, what);
-	if (s->metadata != t->metadata || s->reason != t->reason)
-		fprintf(stderr, "session: %s, %s\n", mw_reason_name(s->reason),
-			mw_reason_name(t->reason));
 	demand(a->sessions == 1 && b->sessions == 1, what);
 	demand(s->messages == t->messages && s->starttls == t->starttls && s->quit == t->quit &&
 			s->recipients_refused == t->recipients_refused,

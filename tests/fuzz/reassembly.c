@@ -2,7 +2,7 @@
  * The kept octets of a direction against a slow model, one cell a sequence number: the first copy
  * wins and later ones are mended, whatever the order and the cuts; what is below the floor is of no
  * interest; what was not sent is never forgotten; what is refused changes nothing; with room
- * enough nothing is refused. Numbers wrap.
+ * enough nothing is refused; neighbours that fit into one block are in one. Numbers wrap.
  */
 #include "dataplane/proto/reassembly.h"
 #include "tests/fuzz/target.h"
@@ -105,6 +105,10 @@ static void check(const struct mw_reassembly *r)
 	demand(mw_reassembly_beyond(r, model.base + model.floor) == total,
 		"as many octets are kept as can be had");
 	demand(r->blocks == r->pool->used && r->blocks <= r->blocks_max, "within the budget");
+	for (const struct mw_kept *k = r->head; k != NULL && k->next != NULL; k = k->next)
+		demand(k->seq + k->len != k->next->seq ||
+				(uint32_t)k->len + k->next->len > MW_KEPT_DATA_BYTES,
+			"what fits into one block is in one");
 	check_unsent(r, model.floor, SPACE);
 }
 
