@@ -131,12 +131,12 @@ static uint64_t run(struct seen *seen, uint32_t want, const uint8_t *data, size_
 	memset(seen, 0, sizeof(*seen));
 	bench_begin(bench, want, on_record, seen);
 	for (size_t at = 0; at < len;) {
+		if (at == gap)
+			mw_message_gap(bench->m);
 		size_t n = fuzz_piece(&cuts, (at < gap ? gap : len) - at);
 
 		mw_message_feed(bench->m, mw_span_of(data + at, n));
 		at += n;
-		if (at == gap && gap < len)
-			mw_message_gap(bench->m);
 	}
 	mw_message_end(bench->m, gap >= len);
 	return facts_hash(mw_message_facts(bench->m));
