@@ -536,7 +536,12 @@ size_t fuzz_make_up(struct fuzz_random *r, uint8_t *out, size_t size)
 			out[n++] = (uint8_t)fuzz_random(r);
 			out[n++] = (uint8_t)fuzz_below(r, 24);
 		}
-		out[n++] = (uint8_t)(talk[i % 16][0] << 2 | c);
+		if (fuzz_below(r, 4) == 0) { /* in halves, the first last; or with a FIN */
+			out[n++] = (uint8_t)(0x80 | talk[i % 16][0] << 2 | c);
+			out[n++] = fuzz_below(r, 8) == 0 ? 0x40 : 0x30;
+		} else {
+			out[n++] = (uint8_t)(talk[i % 16][0] << 2 | c);
+		}
 		out[n++] = talk[i % 16][1];
 	}
 	return n;

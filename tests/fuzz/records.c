@@ -71,6 +71,18 @@ static const struct codec codecs[] = {ENTRY(event), ENTRY(customer), ENTRY(line)
 
 #define CODECS ((uint32_t)(sizeof(codecs) / sizeof(codecs[0])))
 
+/* What can be seen of an event without decoding it is what is in it. */
+static void check_peek(struct mw_span in)
+{
+	uint64_t time_us = event.kind == MW_EVENT_MESSAGE ? event.message.time_us
+			   : event.kind == MW_EVENT_HAM	  ? event.ham.time_us
+			   : event.kind == MW_EVENT_LANE  ? event.lane.time_us
+							  : event.session.end_us;
+
+	demand(mw_event_peek(in) == event.kind, "an event's kind is seen");
+	demand(mw_event_peek_time_us(in) == time_us, "and its time");
+}
+
 static void record(const struct codec *c, struct mw_span in)
 {
 	static uint8_t first[RECORD_MAX], second[RECORD_MAX];
@@ -81,6 +93,8 @@ static void record(const struct codec *c, struct mw_span in)
 	demand(rc == 0 || rc == -EPROTO || rc == -EBADMSG, "a decoder says what it may say");
 	if (rc != 0)
 		return;
+	if (c->decode == decode_event)
+		check_peek(in);
 	n = c->encode(first, sizeof(first));
 	if (n == 0)
 		fprintf(stderr, "record: %s\n", c->name);
