@@ -82,8 +82,25 @@ static struct mw_kept *insert_block(struct mw_reassembly *r, struct mw_kept *aft
 	return k;
 }
 
-/* Keeps octets of a hole that lies behind `before` (NULL: in front of all). They join a neighbour
- * they touch where there is room, so that single octets in any order do not take a block each. */
+/* A block takes in the one behind it when they touch and one is room enough for both: what came in
+ * small pieces out of order would else hold a block for each piece as long as it is kept. */
+static void join_next(struct mw_reassembly *r, struct mw_kept *k)
+{
+	struct mw_kept *next = k->next;
+
+	if (next == NULL || next->seq != kept_end(k) ||
+		(uint32_t)k->len + next->len > MW_KEPT_DATA_BYTES)
+		return;
+	memcpy(k->data + k->len, next->data, next->len);
+	if (k->sent == k->len) /* else what was sent of it is forgotten: better twice than never */
+		k->sent = (uint16_t)(k->sent + next->sent);
+	k->len = (uint16_t)(k->len + next->len);
+	unlink_block(r, next);
+}
+
+/* Keeps octets of a hole that lies behind `before` (NULL: in front of all). They join the
+ * neighbours they touch where there is room, so that single octets in any order do not take a block
+ * each. */
 static void fill(struct mw_reassembly *r, struct mw_kept *before, uint32_t seq, const uint8_t *data,
 	uint32_t len)
 {
@@ -112,6 +129,7 @@ static void fill(struct mw_reassembly *r, struct mw_kept *before, uint32_t seq, 
 		data += room;
 		len -= room;
 	}
+	join_next(r, before);
 }
 
 /* Worst case of blocks a segment can take: one a hole it fills (a hole needs two neighbours within

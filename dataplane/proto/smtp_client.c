@@ -265,6 +265,8 @@ size_t mw_smtp_client(struct mw_smtp *s, const uint8_t *p, size_t n, struct mw_s
 	size_t done = 0;
 	bool told;
 
+	if (p == NULL) /* of no octets; places are counted from it */
+		p = (const uint8_t *)"";
 	if (s->line_over)
 		mw_smtp_line_done(s);
 	for (;;) {

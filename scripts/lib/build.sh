@@ -1,6 +1,7 @@
 # shellcheck shell=bash
 # The build directories: build/release for running and measuring, build/debug (ASan, UBSan) for tests,
-# build/clang to see the code through another compiler's eyes. All output goes to standard error.
+# build/clang to see the code through another compiler's eyes, build/fuzz for scripts/fuzz. All output
+# goes to standard error.
 
 MW_BUILD=${MW_BUILD:-$MW_ROOT/build}
 MW_JOBS=${MW_JOBS:-$(nproc)}
@@ -10,6 +11,7 @@ build_options() {
 	release) printf '%s\n' --buildtype=release -Dwerror=false ;;
 	debug) printf '%s\n' --buildtype=debugoptimized -Db_sanitize=address,undefined -Db_lundef=false ;;
 	clang) printf '%s\n' --buildtype=debugoptimized ;;
+	fuzz) printf '%s\n' --buildtype=debugoptimized -Db_sanitize=address,undefined -Db_lundef=false -Dfuzz=true ;;
 	*) die "no such build: $1" ;;
 	esac
 }
@@ -26,7 +28,7 @@ setup_build() {
 	mapfile -t options < <(build_options "$kind")
 	if [[ ! -f $dir/build.ninja ]]; then
 		say "Preparing $dir"
-		if [[ $kind == clang ]]; then
+		if [[ $kind == clang || $kind == fuzz ]]; then
 			CC=clang-14 meson setup "$dir" "$MW_ROOT" "${options[@]}" >&2
 		else
 			meson setup "$dir" "$MW_ROOT" "${options[@]}" >&2
@@ -43,8 +45,9 @@ give_back() {
 
 # build KIND: prints nothing on success but what ninja says; the directory is $MW_BUILD/KIND.
 build() {
-	local kind=$1 dir=$MW_BUILD/$1
+	local kind=$1 dir=$MW_BUILD/$1 what=all
 
+	[[ $kind != fuzz ]] || what=fuzz # its targets, nothing else
 	built "$dir" && return 0
 	mkdir -p "$dir" 2>/dev/null || true
 	[[ -w $dir ]] ||
@@ -52,7 +55,7 @@ build() {
 	# Two runs at a time build one after the other.
 	(
 		flock 9
-		setup_build "$kind" "$dir" && ninja -C "$dir" -j "$MW_JOBS" >&2
+		setup_build "$kind" "$dir" && ninja -C "$dir" -j "$MW_JOBS" "$what" >&2
 	) 9>"$MW_BUILD/.$kind.lock" || die "the $kind build failed; what went wrong stands above"
 	give_back "$MW_BUILD"
 }

@@ -16,6 +16,8 @@ MW_PACKAGES_LAB=(iproute2 ethtool procps util-linux mount postfix openssl curl j
 MW_PACKAGES_TEST=(
 	python3 clang-14 clang-format-14 libclang-rt-14-dev libasan8 libubsan1 binutils shellcheck zstd prometheus
 )
+# llvm-14 has the symbolizer: stacks with names.
+MW_PACKAGES_FUZZ=(clang-14 libclang-rt-14-dev llvm-14)
 
 installed() {
 	[[ $(dpkg-query -W -f='${db:Status-Status}' "$1" 2>/dev/null) == installed ]]

@@ -33,7 +33,6 @@ GAPS = {
 	"HTML that says text/plain": "readers show it as it stands, tags and all",
 	"percent-encoded in a link": "`uri` rules see addresses decoded; plain patterns see them as they stand",
 	"member of a ZIP, compressed": "nothing is decompressed: names of members are read, ClamAV's hashes and signatures see the archive",
-	"capture begins with MAIL": "neither handshake nor greeting nor EHLO: told as metadata, midstream",
 }
 
 # name of a place → an anomaly its session must tell

@@ -297,13 +297,14 @@ static size_t feed_client(struct player *p, const uint8_t *octets, size_t len)
 
 static void feed_waiting(struct player *p)
 {
+	static const uint8_t none[1];
 	uint8_t *octets = p->waiting;
 	size_t len = p->waiting_len;
 	size_t done;
 
 	p->waiting = NULL;
 	p->waiting_len = p->waiting_size = 0;
-	done = feed_client(p, octets, len);
+	done = feed_client(p, octets != NULL ? octets : none, len);
 	if (done < len) {
 		p->waiting_len = p->waiting_size = len - done;
 		p->waiting = malloc(len - done);
