@@ -35,6 +35,30 @@ static const struct {
 	[MW_INSPECTION_CONTENT_SAMPLE] = {"content-sample", 4},
 };
 
+static const struct {
+	const char *name;
+	uint8_t code;
+} reject_ats[MW_REJECT_AT_COUNT] = {
+	[MW_REJECT_AT_MAIL] = {"mail", 1},
+	[MW_REJECT_AT_HELLO] = {"ehlo", 2},
+	[MW_REJECT_AT_ADAPTIVE] = {"adaptive", 3},
+};
+
+const char *mw_reject_at_name(enum mw_reject_at at)
+{
+	return (unsigned)at < MW_REJECT_AT_COUNT ? reject_ats[at].name : "invalid";
+}
+
+int mw_reject_at_parse(const char *name, enum mw_reject_at *out)
+{
+	for (unsigned i = 0; i < MW_REJECT_AT_COUNT; i++)
+		if (strcmp(name, reject_ats[i].name) == 0) {
+			*out = (enum mw_reject_at)i;
+			return 0;
+		}
+	return -EINVAL;
+}
+
 const char *mw_verdict_name(enum mw_verdict verdict)
 {
 	return (unsigned)verdict < MW_VERDICT_COUNT ? verdicts[verdict].name : "invalid";
@@ -102,6 +126,17 @@ static enum mw_inspection read_inspection(struct mw_reader *r)
 			return (enum mw_inspection)i;
 	r->failed = true;
 	return MW_INSPECTION_NONE;
+}
+
+static enum mw_reject_at read_reject_at(struct mw_reader *r)
+{
+	uint8_t code = mw_read_u8(r);
+
+	for (unsigned i = 0; i < MW_REJECT_AT_COUNT; i++)
+		if (reject_ats[i].code == code)
+			return (enum mw_reject_at)i;
+	r->failed = true;
+	return MW_REJECT_AT_MAIL;
 }
 
 static struct mw_writer begin(uint8_t *out, size_t size, uint8_t tag)
@@ -310,6 +345,9 @@ size_t mw_policy_settings_encode(const struct mw_policy_settings *rec, uint8_t *
 	mw_write_u64(&w, rec->ruleset_generation);
 	mw_wire_write_text(&w, rec->banner_name, sizeof(rec->banner_name), MW_WIRE_ASCII);
 	mw_wire_write_text(&w, rec->refuse_reply, sizeof(rec->refuse_reply), MW_WIRE_ASCII);
+	if ((unsigned)rec->reject_at >= MW_REJECT_AT_COUNT)
+		return 0;
+	mw_write_u8(&w, reject_ats[rec->reject_at].code);
 	return mw_writer_len(&w);
 }
 
@@ -340,5 +378,6 @@ int mw_policy_settings_decode(struct mw_span in, struct mw_policy_settings *out)
 	out->ruleset_generation = mw_read_u64(&r);
 	mw_wire_read_text(&r, out->banner_name, sizeof(out->banner_name), MW_WIRE_ASCII);
 	mw_wire_read_text(&r, out->refuse_reply, sizeof(out->refuse_reply), MW_WIRE_ASCII);
+	out->reject_at = read_reject_at(&r);
 	return finish(&r);
 }

@@ -34,6 +34,17 @@ enum mw_inspection {
 	MW_INSPECTION_COUNT
 };
 
+/* Where the responder refuses a customer. */
+enum mw_reject_at {
+	MW_REJECT_AT_MAIL,     /* every sender but one that insists on TLS bounces at once */
+	MW_REJECT_AT_HELLO,    /* at EHLO and HELO */
+	MW_REJECT_AT_ADAPTIVE, /* as MAIL; a client that left behind EHLO is refused there next time
+				*/
+	MW_REJECT_AT_COUNT
+};
+
+const char *mw_reject_at_name(enum mw_reject_at at); /* mail ehlo adaptive */
+int mw_reject_at_parse(const char *name, enum mw_reject_at *out);
 const char *mw_verdict_name(enum mw_verdict verdict);	      /* "pass" ... */
 int mw_verdict_parse(const char *name, enum mw_verdict *out); /* 0 or -EINVAL */
 const char *mw_inspection_name(
@@ -87,7 +98,8 @@ struct mw_policy_settings {
 	int32_t default_threshold_milli;
 	char ruleset_path[256]; /* compiled rules; "" for none */
 	uint64_t ruleset_generation;
-	char banner_name[128];		      /* the name the responder greets with */
+	char banner_name[128]; /* the name the responder greets with */
+	enum mw_reject_at reject_at;
 	char refuse_reply[MW_REPLY_TEXT_MAX]; /* what a refused message is told behind "554 5.7.1 "
 					       */
 };

@@ -43,6 +43,7 @@ void mw_settings_default(struct mw_settings *out)
 	out->smtp.port_count = 1;
 	out->smtp.refuse_worm = true;
 	out->smtp.refuse_smuggling = true;
+	out->smtp.reject_at = MW_REJECT_AT_ADAPTIVE;
 	out->smtp.scan_budget_us = 50;
 	out->smtp.hold_max_ms = 5000;
 	snprintf(out->smtp.banner_name, sizeof(out->smtp.banner_name), "mailweir.invalid");
@@ -85,6 +86,7 @@ void mw_settings_to_policy(const struct mw_settings *s, struct mw_policy_setting
 	out->refuse_worm = s->smtp.refuse_worm;
 	out->refuse_spam = s->smtp.refuse_spam;
 	out->refuse_smuggling = s->smtp.refuse_smuggling;
+	out->reject_at = s->smtp.reject_at;
 	out->scan_budget_us = s->smtp.scan_budget_us;
 	out->hold_max_ms = s->smtp.hold_max_ms;
 	out->default_threshold_milli = c != NULL ? c->spam_threshold_milli : 2000;

@@ -53,6 +53,7 @@ struct mw_settings {
 		uint16_t ports[8];
 		uint8_t port_count;
 		bool refuse_worm, refuse_spam, refuse_smuggling;
+		enum mw_reject_at reject_at;
 		uint32_t scan_budget_us, hold_max_ms;
 		char banner_name[128];
 		/* "%t" the ticket, "%p" the desk's phone, "%e" its address, "%n" its name, "%%" a

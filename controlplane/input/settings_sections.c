@@ -154,6 +154,20 @@ static int take_reply_text(struct mw_yaml *y, yaml_node_t *node, const struct mw
 	return 0;
 }
 
+static int take_reject_at(
+	struct mw_yaml *y, yaml_node_t *node, const struct mw_yaml_key *key, void *object)
+{
+	const char *text = mw_yaml_text(y, node, key->name);
+	S *s = object;
+
+	if (text == NULL)
+		return -EINVAL;
+	if (mw_reject_at_parse(text, &s->smtp.reject_at) == 0)
+		return 0;
+	return mw_yaml_error(
+		y, node, key->name, "\"%.40s\" is none of mail, ehlo and adaptive", text);
+}
+
 static int take_reject_reply(
 	struct mw_yaml *y, yaml_node_t *node, const struct mw_yaml_key *key, void *object)
 {
@@ -184,6 +198,7 @@ static const struct mw_yaml_key smtp_keys[] = {
 	NUMBER("scan_budget_us", MW_YAML_U32, S, smtp.scan_budget_us, 1, 1000000),
 	NUMBER("hold_max_ms", MW_YAML_U32, S, smtp.hold_max_ms, 1, 600000),
 	NAME("banner_name", smtp.banner_name),
+	{.name = "reject_at", .type = MW_YAML_CUSTOM, .take = take_reject_at},
 	{.name = "reject_reply", .type = MW_YAML_CUSTOM, .take = take_reject_reply},
 	{.name = "refuse_reply", .type = MW_YAML_CUSTOM, .take = take_refuse_reply},
 };

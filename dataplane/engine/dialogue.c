@@ -23,9 +23,11 @@ __attribute__((format(printf, 2, 3))) static void add(
 			true; /* more replies than a client that waits its turn can have caused */
 }
 
-void mw_dialogue_greet(struct mw_dialogue *d, const char *name, struct mw_dialogue_out *out)
+void mw_dialogue_greet(
+	struct mw_dialogue *d, const char *name, bool at_hello, struct mw_dialogue_out *out)
 {
 	memset(d, 0, sizeof(*d));
+	d->at_hello = at_hello;
 	out->len = 0;
 	out->close = false;
 	add(out, "220 %s ESMTP\r\n", name);
@@ -55,10 +57,15 @@ static void act(
 	struct mw_dialogue *d, const char *name, const char *reply, struct mw_dialogue_out *out)
 {
 	const char *verb = d->verb;
+	bool hello = strcmp(verb, "EHLO") == 0 || strcmp(verb, "HELO") == 0;
 
+	d->hello |= hello;
+	d->mail |= strcmp(verb, "MAIL") == 0;
 	if (d->line_len > MW_DIALOGUE_LINE_MAX)
 		add(out, "500 5.5.2 Line too long\r\n");
-	else if (strcmp(verb, "EHLO") == 0 || strcmp(verb, "HELO") == 0)
+	else if (hello && d->at_hello)
+		add(out, "550 5.7.1 %s\r\n", reply);
+	else if (hello)
 		add(out, "250 %s\r\n", name);
 	else if (strcmp(verb, "MAIL") == 0 || strcmp(verb, "AUTH") == 0)
 		add(out, "550 5.7.1 %s\r\n", reply);

@@ -109,6 +109,19 @@ static void on_syn(struct mw_lane *lane, const struct mw_packet *packet, const s
 	}
 }
 
+static bool refuses_hello(const struct mw_lane *lane, const struct mw_flow_key *key)
+{
+	switch (lane->snapshot != NULL ? lane->snapshot->settings.reject_at : MW_REJECT_AT_MAIL) {
+	case MW_REJECT_AT_HELLO:
+		return true;
+	case MW_REJECT_AT_ADAPTIVE:
+		return mw_talk_has_left(lane, key);
+	case MW_REJECT_AT_MAIL:
+	default:
+		return false;
+	}
+}
+
 /* The last ACK of a handshake, with or without an entry. */
 static struct mw_talk *establish(struct mw_lane *lane, const struct mw_packet *packet,
 	const struct mw_frame *f, const struct mw_flow_key *key, struct mw_talk *t,
@@ -130,7 +143,7 @@ static struct mw_talk *establish(struct mw_lane *lane, const struct mw_packet *p
 	t->state = MW_TALK_TALKING;
 	t->snd_una = t->snd_nxt = f->ack;
 	t->out_len = 0;
-	mw_dialogue_greet(&t->dialogue, mw_talk_banner(lane), &out);
+	mw_dialogue_greet(&t->dialogue, mw_talk_banner(lane), refuses_hello(lane, key), &out);
 	mw_talk_say(lane, t, &out);
 	return t;
 }

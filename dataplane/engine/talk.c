@@ -52,10 +52,37 @@ struct mw_talk *mw_talk_add(struct mw_lane *lane, const struct mw_flow_key *key,
 	return t;
 }
 
+/* An IPv6 host changes its address within its prefix. */
+static uint64_t client_of(const struct mw_lane *lane, const struct mw_flow_key *key)
+{
+	size_t len = mw_ip_is_v4(&key->client) ? 16 : 8;
+
+	return mw_flow_hash(lane->responder->key, key->client.octet, len) | 1;
+}
+
+bool mw_talk_has_left(const struct mw_lane *lane, const struct mw_flow_key *key)
+{
+	uint64_t client = client_of(lane, key);
+	const struct mw_left *left = &lane->responder->left[(client >> 32) % MW_TALK_LEFT];
+
+	return left->client == client && lane->now_ns - left->since_ns < MW_TALK_LEFT_NS;
+}
+
+static void remember_leaving(struct mw_lane *lane, const struct mw_talk *t)
+{
+	uint64_t client = client_of(lane, &t->link.key);
+
+	if (!t->dialogue.hello || t->dialogue.mail || t->dialogue.at_hello)
+		return;
+	lane->responder->left[(client >> 32) % MW_TALK_LEFT] =
+		(struct mw_left){.client = client, .since_ns = lane->now_ns};
+}
+
 void mw_talk_remove(struct mw_lane *lane, struct mw_talk *t)
 {
 	struct mw_use *use = mw_share_of(lane, t->customer);
 
+	remember_leaving(lane, t);
 	if (use != NULL)
 		use->responders--;
 	mw_wheel_cancel(&lane->responder->wheel, t);

@@ -44,13 +44,25 @@ struct mw_talk {
 	uint8_t out[MW_DIALOGUE_OUT_MAX * 2];
 };
 
+#define MW_TALK_LEFT 1024u /* clients remembered that left behind EHLO */
+#define MW_TALK_LEFT_NS \
+	(5 * 86400 * MW_NS_PER_S) /* senders try for that long (RFC 5321, 4.5.4.1) */
+
+struct mw_left {
+	uint64_t client; /* keyed hash; 0: none */
+	uint64_t since_ns;
+};
+
 struct mw_responder {
 	struct mw_flow_table table;
 	struct mw_wheel wheel;
 	uint64_t key;
 	uint16_t mtu;
+	struct mw_left left[MW_TALK_LEFT]; /* by hash; the newer takes the place of the older */
 };
 
+/* Has this client left behind an EHLO before, without a MAIL? */
+bool mw_talk_has_left(const struct mw_lane *lane, const struct mw_flow_key *key);
 struct mw_talk *mw_talk_find(const struct mw_lane *lane, const struct mw_flow_key *key);
 /* NULL: no entry left, or none for this customer. The key must not have one. */
 struct mw_talk *mw_talk_add(struct mw_lane *lane, const struct mw_flow_key *key, uint32_t customer);

@@ -75,6 +75,7 @@ void mw_policy_settings_default(struct mw_policy_settings *out)
 		.smtp_port_count = 1,
 		.refuse_worm = true,
 		.refuse_smuggling = true,
+		.reject_at = MW_REJECT_AT_ADAPTIVE,
 		.scan_budget_us = 50,
 		.hold_max_ms = 8000,
 		.default_threshold_milli = 2000,

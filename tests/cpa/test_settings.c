@@ -53,6 +53,8 @@ static void errors_name_line_and_key(void **state)
 		{I "smtp:\n  ports: [[25]]\n", "f:3: smtp.ports: a single value"},
 		{I "smtp:\n  ports: [1, 2, 3, 4, 5, 6, 7, 8, 9]\n",
 			"f:3: smtp.ports: more than 8 ports"},
+		{I "smtp:\n  reject_at: rcpt\n", "f:3: smtp.reject_at: \"rcpt\" is none of"},
+		{I "smtp:\n  refuse_reply: \"ticket %t\"\n", "f:3: smtp.refuse_reply: after"},
 		{I "smtp:\n  refuse_worm: yes\n", "f:3: smtp.refuse_worm: \"yes\" is neither"},
 		{I "smtp:\n  reject_reply: call us\n", "f:3: smtp.reject_reply: it must hold %t"},
 		{I "smtp:\n  reject_reply: \"%t %x\"\n", "f:3: smtp.reject_reply: after %"},
@@ -145,6 +147,7 @@ static void defaults_and_values(void **state)
 	assert_true(policy.refuse_worm);
 	assert_false(policy.refuse_spam);
 	assert_true(policy.refuse_smuggling);
+	assert_int_equal(policy.reject_at, MW_REJECT_AT_ADAPTIVE);
 	assert_string_equal(policy.refuse_reply,
 		"message refused, please call +49 1 or write to desk@isp.example");
 	mw_settings_reject_reply(&s, "MW-2026-000123", reply);

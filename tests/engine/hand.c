@@ -45,9 +45,8 @@ static void on_frame(struct rig *rig, enum mw_port port, const uint8_t *frame, u
 		hand->made_to_server++;
 		server_takes(hand, frame, &f);
 	}
-	if (port == MW_PORT_INSIDE && f.payload_len > 0 &&
-		hand->to_client_len + f.payload_len <= sizeof(hand->to_client) &&
-		len <= sizeof(hand->last_to_client)) {
+	if (port == MW_PORT_INSIDE && len <= sizeof(hand->last_to_client) &&
+		hand->to_client_len + f.payload_len < sizeof(hand->to_client)) {
 		memcpy(hand->to_client + hand->to_client_len, frame + f.payload, f.payload_len);
 		hand->to_client_len += f.payload_len;
 		memcpy(hand->last_to_client, frame, len);

@@ -28,7 +28,7 @@ struct hand {
 			       many */
 	uint8_t to_client[4096]; /* what the lane said to the client, repeats and all */
 	uint32_t to_client_len;
-	uint8_t last_to_client[2048]; /* its last frame with payload */
+	uint8_t last_to_client[2048]; /* its last frame */
 	uint32_t last_to_client_len;
 	/* The client's octets as its server reads them: the first copy of each, whoever sent it,
 	 * by distance from `stream_first` (the octet behind the SYN). */

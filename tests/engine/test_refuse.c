@@ -497,6 +497,41 @@ static void a_withdrawn_verdict_leaves_no_trace(void **state)
 	hand_close(&hand);
 }
 
+/* A client of the responder says EHLO and leaves; what it hears when it comes again. */
+static const char *second_hello(bool with_mail)
+{
+	open_hand((struct rig_options){.verdict = MW_VERDICT_REJECT, .reply = REPLY});
+	for (int turn = 0; turn < 2; turn++) {
+		struct mw_frame f;
+
+		hand.client.sport = (uint16_t)(40000 + turn);
+		hand.client.seq = 1000;
+		hand_raw(&hand, &hand.client, MW_TCP_SYN, hand.client.seq++, NULL, 0);
+		assert_int_equal(mw_frame_parse(hand.last_to_client, hand.last_to_client_len,
+					 hand.last_to_client_len, &f),
+			MW_FRAME_TCP);
+		hand.server.seq = f.seq + 1;
+		hand_raw(&hand, &hand.client, MW_TCP_ACK, hand.client.seq, NULL, 0);
+		hand.to_client_len = 0;
+		hand.server.seq += (uint32_t)strlen("220 mailweir ESMTP\r\n");
+		hand_say(&hand, &hand.client, "EHLO tls.only.example\r\n");
+		hand.to_client[hand.to_client_len] = 0;
+		if (turn == 0 && with_mail)
+			hand_say(&hand, &hand.client, "MAIL FROM:<a@b.example>\r\n");
+		if (turn == 0)
+			hand_raw(&hand, &hand.client, MW_TCP_RST, hand.client.seq, NULL, 0);
+	}
+	return (const char *)hand.to_client;
+}
+
+static void one_who_left_behind_ehlo_is_refused_there(void **state)
+{
+	assert_non_null(strstr(second_hello(false), "550 5.7.1 " REPLY));
+	hand_close(&hand);
+	assert_non_null(strstr(second_hello(true), "250 mailweir"));
+	hand_close(&hand);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -516,6 +551,7 @@ int main(void)
 		cmocka_unit_test(under_tls_nothing_can_be_said),
 		cmocka_unit_test(an_idle_client_is_told),
 		cmocka_unit_test(a_withdrawn_verdict_leaves_no_trace),
+		cmocka_unit_test(one_who_left_behind_ehlo_is_refused_there),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

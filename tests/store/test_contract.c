@@ -60,6 +60,7 @@ static void make(enum kind kind, union record *r)
 			.smtp_port_count = 2,
 			.refuse_worm = true,
 			.refuse_smuggling = true,
+			.reject_at = MW_REJECT_AT_ADAPTIVE,
 			.scan_budget_us = 50,
 			.hold_max_ms = 8000,
 			.default_threshold_milli = 2000,

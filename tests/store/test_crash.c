@@ -139,7 +139,7 @@ static void test_policy(void **state)
 		close(ack[0]);
 	}
 	print_message("%u kills, %llu transactions, all there\n", rounds(), (unsigned long long)n);
-	assert_true(n > rounds());
+	assert_true(n > rounds() / 4);
 	scratch_remove(&dir);
 }
 
