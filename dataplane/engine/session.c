@@ -162,7 +162,8 @@ bool mw_session_blind_rst(
 	const struct mw_flow *flow, const struct mw_half *half, const struct mw_frame *frame)
 {
 	return flow->content != NULL && half->known && half->ack_seen &&
-	       mw_seq_before(frame->seq, half->acked);
+	       (mw_seq_before(frame->seq, half->acked) ||
+		       mw_seq_before(half->high + MW_RST_AHEAD_MAX, frame->seq));
 }
 
 /* RST to both ends, in the name of either, from the packet at hand: the sequence number of each is
