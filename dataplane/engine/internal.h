@@ -51,10 +51,10 @@
 
 #define MW_WINDOW_MAX (1u << 30) /* RFC 7323, 2.2: no receiver takes octets farther ahead */
 
-/* Captures: so far beyond the last octet seen a RST is still taken for one behind octets that were
- * not captured. More than the windows systems give by default; of blind ones 1 in 256 gets through.
+/* Captures: so far from the last octet seen a RST may be one behind octets that were not captured.
+ * More than the windows systems give by default; of blind ones 1 in 128 gets through.
  */
-#define MW_RST_AHEAD_MAX (1u << 24)
+#define MW_RST_AWAY_MAX (1u << 24)
 
 #define MW_HOLES_MAX 8
 
@@ -336,7 +336,8 @@ void mw_session_close(struct mw_lane *lane, struct mw_flow *flow);
 void mw_session_remove(struct mw_lane *lane, struct mw_flow *flow);
 /* Both directions have said FIN and been understood to the end. */
 bool mw_session_over(const struct mw_lane *lane, const struct mw_flow *flow);
-/* A capture's RST that its receiver cannot have believed: it lies before what was acknowledged. */
+/* A capture's RST that its receiver cannot have believed: it lies before what was acknowledged, or
+ * outside of any window. */
 bool mw_session_blind_rst(
 	const struct mw_flow *flow, const struct mw_half *half, const struct mw_frame *frame);
 /* RST to both ends, from the packet at hand: verdict RESET, or REJECT on an open connection. */

@@ -46,20 +46,21 @@ class Capture:
 		rng = self.rng
 		place = Place(rng, number)
 		start = START_NS + rng.randrange(SPREAD_NS)
-		for i in range(rng.choice((1,) * 9 + (2,))):
-			if i > 0:
-				place.again()
-			start = self.connection(place, mails, start) + 100 * 10**6
+		start, ended = self.connection(place, mails, start)
+		if ended and rng.random() < 0.1:                # the next connection between the same ends
+			place.again()
+			self.connection(place, mails, start + 100 * 10**6, again=True)
 		if rng.random() < 0.05:                         # the same ends under another tag: not the same connection
 			twin = copy.copy(place)
 			twin.link = place.link[:12] + b"\x81\x00\x0f\xff" + (b"\x86\xdd" if place.v6 else b"\x08\x00")
 			self.connection(twin, mails[:1], START_NS + rng.randrange(SPREAD_NS))
 		return number + 1
 
-	def connection(self, place, mails, start):
+	def connection(self, place, mails, start, again=False):
 		rng = self.rng
-		heard = rng.random() > 0.04
+		heard = again or rng.random() > 0.04
 		style = Style(rng)
+		style.handshake |= again
 		if not heard:                                   # who was answered, and when, is not to be seen
 			style.handshake, style.syn_data, style.ending = True, False, "fin"
 		if not style.handshake:
@@ -78,7 +79,7 @@ class Capture:
 		self.scripts.setdefault((tags, *ends), []).append(script.messages)
 		for sent in script.messages:
 			self.sources[sent.content] = sent.source
-		return packets[-1].time_ns
+		return packets[-1].time_ns, heard and style.ending != "none"
 
 
 def tags_of(link):
@@ -191,7 +192,7 @@ def one_round(bench, mails, seed, good, bad, until=None):
 	rng = random.Random(seed)
 	for batch in batches(mails, rng):
 		if until is not None and time.monotonic() > until:
-			break
+			return
 		capture_seed = rng.randrange(10**9)
 		capture = Capture(capture_seed, batch, checksums=rng.random() < 0.3)
 		bench.good(capture, good)
@@ -244,7 +245,13 @@ def main():
 	seeds = [chosen + i for i in range(args.rounds)] if args.all else [1, chosen]
 	print(f"seeds {seeds}, {len(mails)} mails", flush=True)
 	for seed in seeds:
-		one_round(bench, mails, seed, good, bad, None if args.all else time.monotonic() + args.seconds / len(seeds))
+		if args.all:
+			one_round(bench, mails, seed, good, bad)
+			continue
+		until = time.monotonic() + args.seconds / len(seeds)
+		rng = random.Random(seed)
+		while time.monotonic() < until:
+			one_round(bench, mails, rng.randrange(10**9), good, bad, until)
 	bench.close()
 	report(good, bad)
 	for line in good.failures + bad.failures:

@@ -353,7 +353,7 @@ def later_copies(piece, stream, edge, style, rng):
 	if edge > 0 and rng.random() < style.probes:
 		out.append(piece.copy(edge - 1, rng.choice((b"", b"\0"))))
 	if rng.random() < style.blind:
-		away = rng.choice((-rng.randint(1 + len(stream), 1 << 30), rng.randint(1 << 30, (1 << 31) - len(stream) - 1)))
+		away = rng.choice((-rng.randint((1 << 24) + len(stream), 1 << 30), rng.randint(1 << 30, (1 << 31) - len(stream) - 1)))
 		out.append(piece.copy(edge + away, b"", flags=RST))
 		out.append(piece.copy(edge + rng.randint((1 << 30) + 1, (1 << 31) - 1), b"RSET\r\nMAIL FROM:<far@example.org>\r\n"))
 	return out

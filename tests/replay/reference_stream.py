@@ -166,6 +166,7 @@ class Half:
 		self.octets = {}                                     # place -> octet
 		self.acked_then = {}                                 # place -> how much of the other side its sender had
 		self.next = 0                                        # places below this are all there
+		self.acked = 0                                       # as far as the other side has said
 		self.fin = None
 		self.syn = False
 
@@ -220,11 +221,12 @@ class Connection:
 			expected = mine.next + (mine.fin == mine.next)
 			if mine.isn is None or mine.place(s.seq) == expected:
 				self.over = True
-			elif abs(mine.place(s.seq) - expected) < NEAR:
+			elif mine.acked <= mine.place(s.seq) < expected + NEAR:
 				self.doubts.append(("a RST that is answered with a challenge", self.half[CLIENT].next))
 			return
 		place = mine.place(seq)
 		acked = theirs.place(s.ack) if s.flags & ACK and theirs.isn is not None else 0
+		theirs.acked = max(theirs.acked, acked)
 		payload = s.payload
 		if mine.fin is not None:                             # nothing stands behind a FIN
 			payload = payload[:max(0, mine.fin - place)]
