@@ -200,6 +200,7 @@ class Connection:
 	def __init__(self, number, key, start_ns):
 		self.number, self.key, self.start_ns = number, key, start_ns
 		self.doubts = []                                     # (what, the client's place by then)
+		self.ahead = []                                      # acknowledgements of what had not come by
 		self.half = {CLIENT: Half(), SERVER: Half()}
 		self.over = False
 		self.cut = False                                     # part of a segment was not captured
@@ -207,6 +208,10 @@ class Connection:
 	def add(self, side, s):
 		mine, theirs = self.half[side], self.half[SERVER if side == CLIENT else CLIENT]
 		seq = s.seq
+		if s.flags & SYN and mine.isn not in (None, s.seq):
+			# RFC 5961, 4.2: answered with a challenge; none of it is taken.
+			self.doubts.append(("a SYN with another number", self.half[CLIENT].next))
+			return
 		if s.flags & SYN:
 			if mine.isn is None:
 				mine.isn = s.seq
@@ -227,16 +232,25 @@ class Connection:
 		place = mine.place(seq)
 		acked = theirs.place(s.ack) if s.flags & ACK and theirs.isn is not None else 0
 		theirs.acked = max(theirs.acked, acked)
+		if acked > theirs.next:                              # not seen, or not yet
+			self.ahead.append((theirs, acked, self.half[CLIENT].next))
 		payload = s.payload
 		if mine.fin is not None:                             # nothing stands behind a FIN
 			payload = payload[:max(0, mine.fin - place)]
-		mine.take(place, payload, acked)
+		mine.take(place, payload, theirs.acked)     # never less than it has said before
 		if s.missing:
 			self.cut = True
 		if s.flags & FIN and mine.fin is None:
 			mine.fin = place + len(s.payload) + s.missing
 		if mine.fin == mine.next and theirs.fin == theirs.next:
 			self.over = True
+
+
+	def finish(self):
+		for half, acked, place in self.ahead:
+			if half.octets and acked > half.next + (half.fin is not None):
+				self.doubts.append(("octets were acknowledged that were never seen", place))
+		return self
 
 
 def connections(path, checksums=False):
@@ -267,4 +281,4 @@ def connections(path, checksums=False):
 			found.append(connection)
 		if not connection.over:
 			connection.add(side, s)
-	return found
+	return [connection.finish() for connection in found]
