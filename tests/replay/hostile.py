@@ -142,7 +142,7 @@ class Bench:
 		if found:
 			self.keep(capture.packets, capture.checksums, found, f"good-{capture.seed}", tally)
 
-	def bad(self, seed, packets, checksums, tally):
+	def bad(self, name, packets, checksums, tally):
 		result = self.run(packets, checksums)
 		truth = Truth(self.path, checksums)
 		found = truth.against(result)
@@ -152,7 +152,7 @@ class Bench:
 		tally.messages += sum(len(r.lines) for r in truth.sessions)
 		tally.doubtful += sum(bool(r.doubts) for r in truth.sessions)
 		if found:
-			self.keep(packets, checksums, found, f"bad-{seed}", tally)
+			self.keep(packets, checksums, found, name, tally)
 
 	def keep(self, packets, checksums, found, name, tally):
 		for difference in found[:5]:
@@ -197,7 +197,8 @@ def one_round(bench, mails, seed, good, bad, until=None):
 		capture = Capture(capture_seed, batch, checksums=rng.random() < 0.3)
 		bench.good(capture, good)
 		if bad is not None:
-			bench.bad(capture_seed, damaged(capture.packets, random.Random(capture_seed)), capture.checksums, bad)
+			what, packets = damaged(capture.packets, random.Random(capture_seed))
+			bench.bad(f"bad-{capture_seed}-{what}", packets, capture.checksums, bad)
 
 
 def report(good, bad):

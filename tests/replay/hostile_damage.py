@@ -5,13 +5,12 @@ What a receiver would have then nobody knows but who reads the packets: the refe
 
 from wire import Packet
 
-KINDS = ("lost", "cut", "moved", "changed", "rubbish", "tail")
-
-
 def damaged(packets, rng):
-	for kind in rng.sample(KINDS, rng.choice((1, 1, 2, 3))):
-		packets = globals()["_" + kind](list(packets), rng)
-	return packets
+	"""(what was done, the packets)"""
+	kinds = rng.sample(list(KINDS), rng.choice((1, 1, 2, 3)))
+	for kind in kinds:
+		packets = KINDS[kind](packets, rng)
+	return "+".join(kinds), packets
 
 
 def _like(packet, frame, wire_len=None):
@@ -71,3 +70,6 @@ def _rubbish(packets, rng):
 
 def _tail(packets, rng):
 	return packets[:rng.randint(len(packets) // 2, len(packets))]
+
+
+KINDS = {"lost": _lost, "cut": _cut, "moved": _moved, "changed": _changed, "rubbish": _rubbish, "tail": _tail}

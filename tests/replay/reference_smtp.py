@@ -200,6 +200,9 @@ class Session:
 			else:
 				self.done(message, True)
 		elif not accepted:
+			if self.client[self.at:self.at + 5].upper() == b"BDAT ":
+				# Whether what was already on its way is part of the message, no RFC says (3030, 4.3).
+				self.doubt("a chunk was refused, and others followed")
 			message.data_reply = code
 			if first:
 				self.message = None

@@ -13,6 +13,7 @@ FIN, SYN, RST, ACK = 1, 2, 4, 16
 VLAN = (0x8100, 0x88A8, 0x9100, 0x9200)
 FAR = 1 << 30           # RFC 7323, 2.2: no receiver takes octets farther ahead than its largest window
 NEAR = 1 << 24          # a RST in a window of that size may look like one behind octets that were not captured
+PATIENCE = 32           # packets: what is later than that, once acknowledged, may be taken for not captured
 FRAGMENT_LIFE_NS = 30 * 10**9
 CLIENT, SERVER = "client", "server"
 
@@ -201,17 +202,29 @@ class Connection:
 		self.number, self.key, self.start_ns = number, key, start_ns
 		self.doubts = []                                     # (what, the client's place by then)
 		self.ahead = []                                      # acknowledgements of what had not come by
+		self.packets = 0
 		self.half = {CLIENT: Half(), SERVER: Half()}
 		self.over = False
 		self.cut = False                                     # part of a segment was not captured
 
 	def add(self, side, s):
+		self.packets += 1
+		self.take(side, s)
+		if self.ahead:
+			self.look_back()
+
+	def take(self, side, s):
 		mine, theirs = self.half[side], self.half[SERVER if side == CLIENT else CLIENT]
 		seq = s.seq
 		if s.flags & SYN and mine.isn not in (None, s.seq):
 			# RFC 5961, 4.2: answered with a challenge; none of it is taken.
 			self.doubts.append(("a SYN with another number", self.half[CLIENT].next))
 			return
+		if side == SERVER and s.flags & SYN and not mine.syn and s.flags & ACK and \
+				(theirs.isn is None or not 0 <= s.ack - 1 - theirs.isn & 0xFFFFFFFF <= 1500):
+			# Of several SYNs the one counts that the server answers.
+			self.half[CLIENT] = theirs = Half()
+			theirs.isn = (s.ack - 1) & 0xFFFFFFFF
 		if s.flags & SYN:
 			if mine.isn is None:
 				mine.isn = s.seq
@@ -233,7 +246,7 @@ class Connection:
 		acked = theirs.place(s.ack) if s.flags & ACK and theirs.isn is not None else 0
 		theirs.acked = max(theirs.acked, acked)
 		if acked > theirs.next:                              # not seen, or not yet
-			self.ahead.append((theirs, acked, self.half[CLIENT].next))
+			self.ahead.append((theirs, acked, self.half[CLIENT].next, self.packets))
 		payload = s.payload
 		if mine.fin is not None:                             # nothing stands behind a FIN
 			payload = payload[:max(0, mine.fin - place)]
@@ -246,10 +259,19 @@ class Connection:
 			self.over = True
 
 
+	def look_back(self):
+		"""Octets that were acknowledged before they came: late by how much?"""
+		waiting = []
+		for half, acked, place, since in self.ahead:
+			if acked > half.next + (half.fin is not None):
+				waiting.append((half, acked, place, since))
+			elif self.packets - since > PATIENCE:
+				self.doubts.append(("octets came late", place))
+		self.ahead = waiting
+
 	def finish(self):
-		for half, acked, place in self.ahead:
-			if half.octets and acked > half.next + (half.fin is not None):
-				self.doubts.append(("octets were acknowledged that were never seen", place))
+		self.doubts += [("octets were acknowledged that were never seen", place)
+			for half, _, place, _ in self.ahead if half.octets]
 		return self
 
 
