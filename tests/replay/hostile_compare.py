@@ -17,7 +17,7 @@ import reference_stream
 from reference_stream import CLIENT, SERVER
 
 ENVELOPE = ("helo", "mail_from", "rcpt_to", "data_reply", "size", "sha256", "complete")
-BEGINS = re.compile(rb"(?:DATA|BDAT[ \t]+\d+[^\n]*)\r?\n", re.I)
+BEGINS = re.compile(rb"(?:DATA|BDAT)[^\n]*\n", re.I)
 
 
 class Difference:

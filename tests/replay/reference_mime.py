@@ -84,9 +84,16 @@ def parts(content):
 
 def filenames(content):
 	message = email.message_from_bytes(content, policy=email.policy.compat32)
-	return [filename(part) for part in entities(message) if not opened(part)]
+	return [filename(part) for part in leaf_entities(message)]
 
 
-def opened(part):
-	return part.is_multipart() and (part.get_content_maintype() == "multipart" or
-		part.get_content_type() in leafs.OPENED)
+def leaf_entities(part):
+	"""As leafs.leafs goes through them."""
+	kind = part.get_content_type()
+	if part.is_multipart() and kind in leafs.OPENED:
+		yield from leaf_entities(part.get_payload(0))
+	elif part.is_multipart() and kind.startswith("multipart/"):
+		for child in part.get_payload():
+			yield from leaf_entities(child)
+	else:
+		yield part

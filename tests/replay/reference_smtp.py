@@ -73,8 +73,8 @@ class Session:
 			end = self.client.find(b"\n", self.at)
 			if end < 0:
 				break
-			line = self.client[self.at:end].rstrip(b"\r")
-			crlf = self.client[end - 1:end] == b"\r"
+			crlf = self.client[self.at:end].endswith(b"\r")
+			line = self.client[self.at:end - crlf]
 			self.at = end + 1
 			if not self.command(line, crlf):
 				break
@@ -110,8 +110,11 @@ class Session:
 	def command(self, line, crlf):
 		"""False: nothing behind it can be read."""
 		self.began = self.at - len(line)        # at its line's end, nearly
-		verb, _, rest = line.strip(b" \t").partition(b" ")
-		verb = verb.upper()
+		verb = re.match(rb"[ \t]*([A-Za-z][A-Za-z0-9]*)?", line)
+		verb, rest = (verb[1] or b"").upper(), line[verb.end():].rstrip(b" \t")
+		# What decides how the next octets are read may stand before anything; the others before a blank.
+		if rest[:1] not in (b"", b" ", b"\t") and verb not in (b"DATA", b"BDAT", b"AUTH", b"STARTTLS"):
+			verb = b""
 		if verb == b"BDAT":
 			return self.bdat(rest, crlf)
 		if verb == b"AUTH":

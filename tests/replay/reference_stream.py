@@ -189,8 +189,9 @@ class Half:
 			self.next += 1
 
 	def known(self):
-		"""The octets up to the first that is missing."""
-		return bytes(map(self.octets.__getitem__, range(self.next)))
+		"""The octets up to the first that is missing, or to the FIN: nothing is read behind it."""
+		end = self.next if self.fin is None else min(self.next, max(0, self.fin))
+		return bytes(map(self.octets.__getitem__, range(end)))
 
 	def gap(self):
 		"""Octets are there behind a place that is missing."""
@@ -216,6 +217,8 @@ class Connection:
 	def take(self, side, s):
 		mine, theirs = self.half[side], self.half[SERVER if side == CLIENT else CLIENT]
 		seq = s.seq
+		if s.flags & SYN and not mine.syn and mine.octets:
+			self.doubts.append(("a SYN behind its octets", 0))
 		if s.flags & SYN and mine.isn not in (None, s.seq):
 			# RFC 5961, 4.2: answered with a challenge; none of it is taken.
 			self.doubts.append(("a SYN with another number", self.half[CLIENT].next))
@@ -247,10 +250,8 @@ class Connection:
 		theirs.acked = max(theirs.acked, acked)
 		if acked > theirs.next:                              # not seen, or not yet
 			self.ahead.append((theirs, acked, self.half[CLIENT].next, self.packets))
-		payload = s.payload
-		if mine.fin is not None:                             # nothing stands behind a FIN
-			payload = payload[:max(0, mine.fin - place)]
-		mine.take(place, payload, theirs.acked)     # never less than it has said before
+		# A side has what it acknowledged, and may have what was captured before (its number may be broken).
+		mine.take(place, s.payload, max(theirs.acked, theirs.next))
 		if s.missing:
 			self.cut = True
 		if s.flags & FIN and mine.fin is None:
@@ -272,12 +273,16 @@ class Connection:
 	def finish(self):
 		self.doubts += [("octets were acknowledged that were never seen", place)
 			for half, _, place, _ in self.ahead if half.octets]
+		for half in self.half.values():
+			if half.fin is not None and half.octets and max(half.octets) >= half.fin:
+				self.doubts.append(("octets behind a FIN", half.fin if half is self.half[CLIENT] else 0))
 		return self
 
 
 def connections(path, checksums=False):
 	"""Those of a capture with an SMTP port at one end, in the order of their first packets."""
 	datagrams, live, found = Datagrams(), {}, []
+	asked = {}                                               # key -> a SYN that begins another connection, or is a lie
 	for now, frame, wire_len in records(path):
 		below = network(frame)
 		if below is None:
@@ -296,6 +301,14 @@ def connections(path, checksums=False):
 		opens = side == CLIENT and s.flags & (SYN | ACK) == SYN
 		if connection is not None and opens and connection.over and connection.half[CLIENT].isn != s.seq:
 			connection = None                                # the next one between these ends
+		elif connection is not None and opens and connection.half[CLIENT].isn not in (None, s.seq):
+			asked[key] = now, s
+		answers = side == SERVER and s.flags & (SYN | ACK) == SYN | ACK and key in asked
+		if answers and 0 < (s.ack - asked[key][1].seq) & 0xFFFFFFFF <= 1501:
+			since, syn = asked.pop(key)                      # its end was not captured, but it is over
+			connection = live[key] = Connection(len(found) + 1, key, since)
+			found.append(connection)
+			connection.add(CLIENT, syn)
 		if connection is None:
 			if s.flags & RST:
 				continue
