@@ -14,6 +14,8 @@ import random
 import sys
 import time
 
+import hostile_cases
+import hostile_doc
 import lane
 import wire
 from hostile_compare import Leaves, Truth, address
@@ -25,6 +27,7 @@ from hostile_wire import Place, Style, travel
 
 START_NS = 1_750_000_000 * 10**9
 SPREAD_NS = 20 * 10**9
+KEPT_MAX = 3            # captures that are made small in one run; the others are kept as they are
 ROUNDS = 4              # how often each mail travels with --all
 
 
@@ -118,7 +121,7 @@ class Bench:
 	"""Runs captures, and keeps what differs."""
 
 	def __init__(self, program, folder, whole):
-		self.program, self.folder, self.whole = program, folder, whole
+		self.program, self.folder, self.whole, self.kept = program, folder, whole, 0
 		os.makedirs(folder, exist_ok=True)
 		self.path = os.path.join(folder, f"hostile-{os.getpid()}.pcap")
 
@@ -162,7 +165,8 @@ class Bench:
 		def still(some):
 			return any((d.kind, d.about) in kinds for d in self.differences(some, checksums))
 
-		small = packets if self.whole else shrunk(packets, still)
+		self.kept += 1
+		small = packets if self.whole or self.kept > KEPT_MAX else shrunk(packets, still)
 		path = os.path.join(self.folder, name + ".pcap")
 		wire.write(path, small)
 		tally.failures.append(f"{name}: {len(small)} packets in {path}; again: hostile.py --capture {path} "
@@ -208,6 +212,8 @@ def report(good, bad):
 	if leaves.mails:
 		print(f"well-formed mails: {leaves.mails}, leaves equal {leaves.equal} "
 			f"({100 * leaves.equal / leaves.mails:.2f} %), file names too {leaves.names_equal}; others {sum(leaves.faults.values())}")
+	if good.captures > 0:
+		print(f"octets of content: {good.octets}")
 	print(f"broken traffic: {bad.captures} captures, {bad.sessions} sessions ({bad.doubtful} in doubt), {bad.packets} packets, "
 		f"{bad.messages} messages of the reference")
 	for source, sentence in leaves.differing.values():
@@ -253,11 +259,19 @@ def main():
 		rng = random.Random(seed)
 		while time.monotonic() < until:
 			one_round(bench, mails, rng.randrange(10**9), good, bad, until)
+	failures = good.failures + bad.failures + hostile_cases.run(args.program, bench.path, Truth)
 	bench.close()
 	report(good, bad)
-	for line in good.failures + bad.failures:
+	if args.all:
+		failures += hostile_doc.failures(good.leaves)
+	elif good.equal == 0 or good.leaves.equal == 0:
+		failures.append("nothing was compared")
+	for line in failures:
 		print(f"FAILED {line}")
-	return 1 if good.failures or bad.failures else 0
+	if args.doc and not failures:
+		with open(args.doc, "w", encoding="utf-8") as to:
+			hostile_doc.write(to, good, bad, len(mails), args.rounds, hostile_cases.CASES, hostile_cases.KNOWN)
+	return 1 if failures else 0
 
 
 if __name__ == "__main__":
