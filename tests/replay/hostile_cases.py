@@ -59,30 +59,19 @@ def _():
 	return [packets[1], packets[0], *packets[2:]]
 
 
-@case("each side out of order because of the other")
+@case("each side waits for the other, and later a reply is out of order")
 def _():
-	# The end of the greeting comes behind the client's acknowledgement of it, and behind the
-	# acknowledgement of the command that answers it.
+	# The greeting's end comes behind the command that it lets go, and behind that command's reply. Many
+	# packets later the client's acknowledgement and the end of a reply come before its beginning.
 	talk = Talk().shake()
-	talk.server(b"220 mx.example.net ").server(b"ESMTP\r\n").client(b"EHLO pc.example.org\r\n")
-	talk.server(b"250-mx.example.net\r\n").server(b"250 HELP\r\n")
-	p = talk.packets
-	talk.packets = p[:3] + [p[3], p[5], p[6], p[4], p[7]]
-	return talk.envelope().data(CONTENT).bye().packets
-
-
-@case("disorder once more, behind a wait that was long")
-def _():
-	# 40 packets pass before the greeting's end comes; later a reply comes in two parts, the second first.
-	talk = Talk().shake().server(b"220 mx.example.net ").server(b"ESMTP\r\n")
-	late = talk.packets.pop()
-	for _ in range(40):
-		blind(talk, CLIENT, talk.seq[CLIENT], ACK)
-	talk.packets.append(late)
-	talk.client(b"HELO pc.example.org\r\n").server(b"250 ").server(b"ok\r\n")
-	first, second = talk.packets[-2:]
+	talk.server(b"220 mx.example.net ").server(b"ESMTP\r\n").client(b"HELO pc.example.org\r\n").server(b"250 ok\r\n")
+	end_of_greeting = talk.packets.pop(4)
+	talk.packets.append(end_of_greeting)
+	talk.client(b"NOOP " + b"x" * 60 + b"\r\n", size=1)
+	talk.server(b"250 ").server(b"ok\r\n")
+	beginning, end = talk.packets[-2:]
 	blind(talk, CLIENT, talk.seq[CLIENT], ACK)
-	talk.packets[-3:] = [second, talk.packets[-1], first]
+	talk.packets[-3:] = [talk.packets[-1], end, beginning]
 	return talk.envelope().data(CONTENT).bye().packets
 
 
