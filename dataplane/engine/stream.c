@@ -49,7 +49,8 @@ static bool waits_for_server(const struct mw_lane *lane, const struct mw_flow *f
 
 	return lane->config.passive && server->seen && server->known && server->ack_seen &&
 	       mw_seq_before(server->nxt, server->acked) && !flow->one_sided &&
-	       mw_reassembly_at(&server->kept, server->nxt).len == 0 && !flow->server_parsing && !flow->flushing && flow->gap_patience <= MW_GAP_PATIENCE;
+	       mw_reassembly_at(&server->kept, server->nxt).len == 0 && !flow->server_parsing &&
+	       !flow->flushing && flow->gap_patience <= MW_GAP_PATIENCE;
 }
 
 static void parse(struct mw_lane *lane, struct mw_flow *flow)

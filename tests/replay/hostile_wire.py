@@ -256,7 +256,7 @@ def segments(script, style, rng):
 			burst[0].wait = rng.randint(1, 100) * 1000 * MS
 		out += acknowledged(burst, sent, style, rng)
 		sent[side] += len(octets)
-	return out + ending(script, sent, style, rng)
+	return out + ending(out, sent, style, rng)
 
 
 def acknowledged(burst, sent, style, rng):
@@ -280,11 +280,17 @@ def acknowledged(burst, sent, style, rng):
 	return out
 
 
-def ending(script, sent, style, rng):
+def ending(pieces, sent, style, rng):
 	c = Piece(CLIENT, sent[CLIENT], b"", FIN | ACK, sent[SERVER])
 	s = Piece(SERVER, sent[SERVER], b"", FIN | ACK, sent[CLIENT])
 	if style.ending == "none":
 		return []
+	if style.ending == "fin data":                  # on the last octets of who spoke last, in whatever order they come
+		side = next(p.side for p in reversed(pieces) if p.octets)
+		other = SERVER if side == CLIENT else CLIENT
+		last = next(p for p in reversed(pieces) if p.side == side and p.octets and p.end() == sent[side])
+		last.flags |= FIN
+		return [Piece(other, sent[other], b"", FIN | ACK, sent[side] + 1), Piece(side, sent[side] + 1, b"", ACK, sent[other] + 1)]
 	if style.ending == "rst":
 		return [Piece(CLIENT, sent[CLIENT], b"", RST | rng.choice((0, ACK)), sent[SERVER])]
 	if style.ending == "both":
