@@ -28,7 +28,7 @@ from hostile_wire import Place, Style, travel
 START_NS = 1_750_000_000 * 10**9
 SPREAD_NS = 20 * 10**9
 KEPT_MAX = 3            # captures that are made small in one run; the others are kept as they are
-ROUNDS = 4              # how often each mail travels with --all
+ROUNDS = 2              # how often each mail travels with --all
 
 
 class Capture:
@@ -252,8 +252,8 @@ def main():
 	seeds = [chosen + i for i in range(args.rounds)] if args.all else [1, chosen]
 	print(f"seeds {seeds}, {len(mails)} mails", flush=True)
 	for seed in seeds:
-		if args.all:
-			one_round(bench, mails, seed, good, bad)
+		if args.all:                            # broken once: that is about sessions more than about mails
+			one_round(bench, mails, seed, good, bad if seed == seeds[0] else None)
 			continue
 		until = time.monotonic() + args.seconds / len(seeds)
 		rng = random.Random(seed)

@@ -160,9 +160,10 @@ def kind_is_tcp(packet, key):
 
 
 class Half:
-	"""What one side sent."""
+	"""What one side sent. `dated`: how much its sender had of the other side's is kept for each octet."""
 
-	def __init__(self):
+	def __init__(self, dated):
+		self.dated = dated
 		self.isn = None                                      # sequence number in front of its first octet
 		self.octets = {}                                     # place -> octet
 		self.acked_then = {}                                 # place -> how much of the other side its sender had
@@ -179,13 +180,13 @@ class Half:
 	def take(self, place, payload, acked):
 		if abs(place - self.next) >= FAR:
 			return
-		octets, then = self.octets, self.acked_then
-		for octet in payload:
-			if place >= 0 and place not in octets:
-				octets[place] = octet
-				then[place] = acked
-			place += 1
-		while self.next in octets:
+		for at, octet in enumerate(payload, place):
+			if at >= 0:
+				self.octets.setdefault(at, octet)       # the first copy stays
+		if self.dated:
+			for at in range(max(0, place), place + len(payload)):
+				self.acked_then.setdefault(at, acked)
+		while self.next in self.octets:
 			self.next += 1
 
 	def known(self):
@@ -204,7 +205,7 @@ class Connection:
 		self.doubts = []                                     # (what, the client's place by then)
 		self.ahead = []                                      # acknowledgements of what had not come by
 		self.packets = 0
-		self.half = {CLIENT: Half(), SERVER: Half()}
+		self.half = {CLIENT: Half(dated=False), SERVER: Half(dated=True)}
 		self.over = False
 		self.cut = False                                     # part of a segment was not captured
 
@@ -226,7 +227,7 @@ class Connection:
 		if side == SERVER and s.flags & SYN and not mine.syn and s.flags & ACK and \
 				(theirs.isn is None or not 0 <= s.ack - 1 - theirs.isn & 0xFFFFFFFF <= 1500):
 			# Of several SYNs the one counts that the server answers.
-			self.half[CLIENT] = theirs = Half()
+			self.half[CLIENT] = theirs = Half(dated=False)
 			theirs.isn = (s.ack - 1) & 0xFFFFFFFF
 		if s.flags & SYN:
 			if mine.isn is None:
