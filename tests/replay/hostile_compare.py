@@ -48,7 +48,7 @@ class Read:
 			self.doubts.append("octets of the server are missing")
 		if (client.gap() or connection.cut) and server.gap():
 			place = 0                       # which of them ends the lane's reading is not known here
-		if not client.syn and not server.syn and not begins(client, server):
+		if not client.syn and not server.syn and not begins(connection.first):
 			self.doubts.append("it begins in mid-stream")
 			place = 0
 		self.sure = len(self.lines)
@@ -56,9 +56,12 @@ class Read:
 			self.sure = sum(m.complete and m.data_reply is not None and m.ends_at <= place for m in self.messages)
 
 
-def begins(client, server):
-	"""The handshake apart, all is there: the greeting, or the command that begins anew."""
-	return server.known()[:3] == b"220" or client.known()[:4].upper() in (b"EHLO", b"HELO")
+def begins(first):
+	"""The handshake apart, all is there: the greeting comes first, or the command that begins anew."""
+	if first is None:
+		return False
+	side, octets = first
+	return octets[:3] == b"220" if side == SERVER else octets[:5].upper() in (b"EHLO ", b"HELO ")
 
 
 def address(octets):

@@ -65,6 +65,7 @@ class Session:
 		"""The next reply that the server can have sent knowing the first `since` octets; None: none was seen."""
 		while self.replies and self.replies[0][1] < since:
 			self.replies.pop(0)
+			self.doubt("a reply that no command had asked for")
 		return self.replies.pop(0)[0] if self.replies else None
 
 	def run(self):
@@ -134,6 +135,8 @@ class Session:
 			self.dropped()
 			self.mail_from, self.open = address(rest, b"FROM"), True
 		elif verb == b"RCPT":
+			if not self.open and not accepted:
+				self.doubt("a recipient refused where no sender was accepted")
 			self.rcpt_to.append((address(rest, b"TO"), code))
 		elif verb == b"STARTTLS" and accepted and self.client[self.at:self.at + 1] == b"\x16":
 			return False

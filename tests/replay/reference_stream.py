@@ -205,12 +205,15 @@ class Connection:
 		self.doubts = []                                     # (what, the client's place by then)
 		self.ahead = []                                      # acknowledgements of what had not come by
 		self.packets = 0
+		self.first = None                                    # (side, octets) of the first packet that has any
 		self.half = {CLIENT: Half(dated=False), SERVER: Half(dated=True)}
-		self.over = False
+		self.over = self.reset = False
 		self.cut = False                                     # part of a segment was not captured
 
 	def add(self, side, s):
 		self.packets += 1
+		if s.payload and self.first is None:
+			self.first = side, s.payload
 		self.take(side, s)
 		if self.ahead:
 			self.look_back()
@@ -242,7 +245,7 @@ class Connection:
 			# RFC 5961, 3.2: believed at the very number that its receiver expects.
 			expected = mine.next + (mine.fin == mine.next)
 			if mine.isn is None or mine.place(s.seq) == expected:
-				self.over = True
+				self.over = self.reset = True
 			elif mine.acked <= mine.place(s.seq) < expected + NEAR:
 				self.doubts.append(("a RST that is answered with a challenge", self.half[CLIENT].next))
 			return
@@ -260,6 +263,12 @@ class Connection:
 		if mine.fin == mine.next and theirs.fin == theirs.next:
 			self.over = True
 
+
+	def outlived(self, s):
+		"""Its client speaks on behind a RST: what follows is a connection that begins in mid-stream."""
+		half = self.half[CLIENT]
+		return self.reset and s.payload and half.isn is not None and \
+			half.place(s.seq) + len(s.payload) > max(half.octets, default=-1) + 1
 
 	def look_back(self):
 		"""Octets that were acknowledged before they came: late by how much?"""
@@ -310,6 +319,8 @@ def connections(path, checksums=False):
 			connection = live[key] = Connection(len(found) + 1, key, since)
 			found.append(connection)
 			connection.add(CLIENT, syn)
+		if connection is not None and side == CLIENT and not s.flags & RST and connection.outlived(s):
+			connection = None
 		if connection is None:
 			if s.flags & RST:
 				continue
