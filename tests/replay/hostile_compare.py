@@ -159,11 +159,16 @@ class Truth:
 		by_number, out, in_doubt = {}, [], any(r.doubts for r in self.sessions)
 		for m in result.messages:
 			by_number.setdefault(m["session"], []).append(m)
+		paired = {sessions.get((r.ends, r.start_us)) for r in self.sessions}
 		for read in self.sessions:
 			number = sessions.get((read.ends, read.start_us))
 			if number != read.number and not in_doubt:
 				out.append(Difference("number", read.number, f"the lane counts it as {number}", (read.ends, False)))
-			out += compare_session(read, by_number.pop(number, []))
+			got = by_number.pop(number, [])
+			if not got:                     # strays may have made another session of it
+				stray = [n for n, m in by_number.items() if ends(m[0]) == read.ends and n not in paired]
+				got = [m for n in stray for m in by_number.pop(n)]
+			out += compare_session(read, got)
 		for number, messages in by_number.items():
 			reads = [r for r in self.sessions if r.ends == ends(messages[0])]
 			for d in unseen(reads, messages, number):
