@@ -252,7 +252,8 @@ class Connection:
 		place = mine.place(seq)
 		acked = theirs.place(s.ack) if s.flags & ACK and theirs.isn is not None else 0
 		theirs.acked = max(theirs.acked, acked)
-		if acked > theirs.next:                              # not seen, or not yet
+		# Not seen, or not yet; one that says no more than another that waits says nothing.
+		if acked > theirs.next and acked > max((a for h, a, _, _ in self.ahead if h is theirs), default=0):
 			self.ahead.append((theirs, acked, self.half[CLIENT].next, self.packets))
 		# A side has what it acknowledged, and may have what was captured before (its number may be broken).
 		mine.take(place, s.payload, max(theirs.acked, theirs.next))
