@@ -30,7 +30,7 @@ def percent(part, whole):
 	return f"{part} of {whole} ({100 * part / whole:.2f} %)" if whole else "none"
 
 
-def write(to, good, bad, mails, rounds, cases, known):
+def write(to, good, bad, mails, rounds, cases, known, unexplained):
 	leaves = good.leaves
 	to.write("# Hostile traffic\n\nWritten by `tests/replay/hostile.py --all --doc`; do not edit. "
 		f"{mails} mails of other projects travelled {rounds} times each, in sessions and packets that seeds chose; "
@@ -56,7 +56,11 @@ def write(to, good, bad, mails, rounds, cases, known):
 			to.write(f"- {source}: {what}; {reasons.get(source, '**no reason known**')}\n")
 	to.write("\n## Broken traffic\n\nPackets lost, cut, moved across both sides, octets changed, rubbish between. Where octets or "
 		"the order of things are in doubt, a message before the doubt must be there and equal, and one that is told complete "
-		"must stand in the capture in one piece. Nothing else was found.\n")
+		"must stand in the capture in one piece. Not explained yet, neither as a fault of the lane's nor of the reference's:\n\n")
+	for line in unexplained:
+		to.write(f"- {line[:200]}\n")
+	if not unexplained:
+		to.write("- none\n")
 	to.write("\n## Single cases\n\nWhat was found, each as a small capture of its own in `tests/replay/hostile_cases.py`:\n\n")
 	for name in cases:
 		to.write(f"- {name}{': **not yet**, ' + known[name] if name in known else ''}\n")
