@@ -359,6 +359,10 @@ static bool is_successor(const struct mw_lane *lane, const struct mw_flow *flow,
 	if (from_client && (f->flags & MW_TCP_ACK) == 0) {
 		if (half->isn_known && half->isn == f->seq)
 			return flow->state == MW_FLOW_CLOSED && !lane->config.passive;
+		/* A capture may have the SYN-ACK first: this is the SYN that it answers. */
+		if (lane->config.passive && !half->isn_known && half->known &&
+			half->nxt == f->seq + 1 && half->bytes == 0)
+			return false;
 		/* Live, an open connection's server answers such a SYN with a challenge (RFC 5961);
 		 * it is the SYN-ACK, below, that tells a new connection from an attempt to harm.
 		 * The same from the first SYN-ACK on: a second SYN would move us away from what the
@@ -531,7 +535,7 @@ static void in_connection(struct mw_lane *lane, struct mw_flow *flow, struct mw_
 		flow->ttl = f->ttl;
 	if (flow->content != NULL)
 		mw_smtp_set_now(&flow->content->smtp, lane->now_ns);
-	if (flow->gap_patience <= MW_GAP_PATIENCE && lane->config.passive)
+	if (lane->config.passive)
 		mw_stream_patience(flow);
 	if (from_client)
 		mw_stream_client(lane, flow, packet, f);

@@ -164,12 +164,13 @@ static bool believed_rst(
 	       !mw_seq_before(half->fin ? half->fin_seq + 1 : half->high, frame->seq);
 }
 
+/* The text behind the code may be left out (RFC 5321, 4.2: receivers look at the code only). */
 static bool is_greeting(const struct mw_packet *packet, const struct mw_frame *frame)
 {
 	const uint8_t *p = packet->data + frame->payload;
 
 	return frame->payload_have >= 4 && p[0] == '2' && p[1] == '2' && p[2] == '0' &&
-	       (p[3] == ' ' || p[3] == '-');
+	       (p[3] == ' ' || p[3] == '-' || p[3] == '\r' || p[3] == '\n');
 }
 
 static void payload_in(struct mw_lane *lane, struct mw_flow *flow, struct mw_packet *packet,

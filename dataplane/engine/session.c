@@ -185,8 +185,11 @@ bool mw_session_over(const struct mw_lane *lane, const struct mw_flow *flow)
 bool mw_session_blind_rst(
 	const struct mw_flow *flow, const struct mw_half *half, const struct mw_frame *frame)
 {
-	return mw_flow_inspected(flow) && half->known && half->ack_seen &&
-	       mw_seq_before(frame->seq, half->acked);
+	uint32_t least = half->ack_seen ? half->acked : half->high - MW_RST_AWAY_MAX;
+
+	return mw_flow_inspected(flow) && half->known &&
+	       (mw_seq_before(frame->seq, least) ||
+		       mw_seq_before(half->high + MW_RST_AWAY_MAX, frame->seq));
 }
 
 /* RST to both ends, in the name of either, from the packet at hand: the sequence number of each is

@@ -18,6 +18,11 @@ static uint32_t limit_of(const struct mw_flow *flow)
 	return flow->holding ? flow->hold_seq : flow->client.nxt;
 }
 
+static bool scarce(const struct mw_half *half)
+{
+	return half->kept.blocks + 8u > half->kept.blocks_max;
+}
+
 /* A capture's octets are past: a hole is given up once the server has acknowledged it and some more
  * packets have gone by (captures are often slightly out of order), or when memory asks for it. */
 static bool gap_due(const struct mw_lane *lane, const struct mw_flow *flow, uint32_t *len)
@@ -30,20 +35,22 @@ static bool gap_due(const struct mw_lane *lane, const struct mw_flow *flow, uint
 	*len = found - half->nxt;
 	if (*len == 0)
 		return false;
-	if (flow->flushing || half->kept.blocks + 8u > half->kept.blocks_max)
+	if (flow->flushing || scarce(half))
 		return true;
 	return half->ack_seen && mw_seq_before(half->nxt, half->acked) &&
 	       flow->gap_patience > MW_GAP_PATIENCE;
 }
 
-/* In a capture the replies that this segment's sender had read may not have come by yet. */
+/* In a capture the replies that this segment's sender had read may not have come by yet. Those that
+ * have, and are not read because they wait for this very side, are not waited for. */
 static bool waits_for_server(const struct mw_lane *lane, const struct mw_flow *flow)
 {
 	const struct mw_half *server = &flow->server;
 
 	return lane->config.passive && server->seen && server->known && server->ack_seen &&
 	       mw_seq_before(server->nxt, server->acked) && !flow->one_sided &&
-	       !flow->server_parsing && !flow->flushing && flow->gap_patience <= MW_GAP_PATIENCE;
+	       mw_reassembly_at(&server->kept, server->nxt).len == 0 && !flow->server_parsing &&
+	       !flow->flushing && flow->gap_patience <= MW_GAP_PATIENCE;
 }
 
 static void parse(struct mw_lane *lane, struct mw_flow *flow)
@@ -72,6 +79,8 @@ static void parse(struct mw_lane *lane, struct mw_flow *flow)
 		}
 		if (run.len > used || mw_reassembly_at(&half->kept, half->nxt).len > 0)
 			continue;
+		if (lane->config.passive && scarce(half)) /* what was read goes first */
+			mw_reassembly_trim(&half->kept, half->nxt);
 		if (!gap_due(lane, flow, &len))
 			break;
 		flow->gap_patience = 0;
@@ -100,10 +109,10 @@ void mw_stream_patience(struct mw_flow *flow)
 		      !mw_smtp_blocked(&flow->content->smtp);
 	server_owes =
 		server->known && server->ack_seen && mw_seq_before(server->nxt, server->acked);
-	if (client_owes || server_owes)
-		flow->gap_patience++;
-	else
+	if (!client_owes && !server_owes)
 		flow->gap_patience = 0;
+	else if (flow->gap_patience <= MW_GAP_PATIENCE)
+		flow->gap_patience++;
 }
 
 static void client_is_alone(struct mw_lane *lane, struct mw_flow *flow)
@@ -231,6 +240,12 @@ static bool take(struct mw_lane *lane, struct mw_flow *flow, struct mw_packet *p
 		return false;
 	}
 	*kept = mw_reassembly_add(&half->kept, half->nxt, seq, payload, frame->payload_have);
+	if (*kept == MW_KEPT_REFUSED && lane->config.passive) {
+		/* What was read goes first: it is only kept for comparison with repeats. */
+		mw_reassembly_trim(&half->kept, half->nxt);
+		*kept = mw_reassembly_add(
+			&half->kept, half->nxt, seq, payload, frame->payload_have);
+	}
 	if (*kept == MW_KEPT_REFUSED && lane->config.passive) {
 		/* These octets will not come again: make room by giving the hole up. */
 		flow->gap_patience = MW_GAP_PATIENCE + 1;

@@ -207,7 +207,7 @@ const struct mw_smtp_rcpt *mw_smtp_envelope_answer(
 	effect(s, env, command, node, code, dropped);
 	/* An envelope in which nothing is left gives its memory back; `node` was in it. */
 	if (env == s->current && env->outstanding == 0 && !env->mail_accepted &&
-		env->rcpts_accepted == 0) {
+		env->rcpts_refused == env->rcpt_count) {
 		mw_smtp_envelope_drop_current(s);
 		return NULL;
 	}
