@@ -431,9 +431,11 @@ static enum what what_is(
 	case MW_START_OTHER:
 		return PASSES;
 	case MW_START_SHORT:
-		return IS_SHORT;
+		return f->config.short_starts ? WAITS : IS_SHORT;
 	case MW_START_TINY:
-		return f->config.is_smtp(f->config.ctx, sport, dport) ? IS_SHORT : PASSES;
+		if (!f->config.is_smtp(f->config.ctx, sport, dport))
+			return PASSES;
+		return f->config.short_starts ? WAITS : IS_SHORT;
 	case MW_START_TCP:
 		break;
 	}

@@ -24,6 +24,9 @@ struct mw_fragments_config {
 	uint32_t packets; /* under way at a time */
 	uint32_t pieces;  /* frames kept at a time, all packets together */
 	uint32_t marks;	  /* a power of two; 0: identifications may be used again (captures) */
+	/* Captures: a first fragment may be too short for its headers. Its receiver has put the
+	 * packet together all the same. */
+	bool short_starts;
 	void *ctx;
 	bool (*is_smtp)(void *ctx, uint16_t sport, uint16_t dport);
 	/* A frame that was kept leaves, in the order of arrival: FRAGMENT, it passes as it is; any

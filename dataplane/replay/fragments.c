@@ -40,6 +40,7 @@ struct mw_replay_fragments *mw_replay_fragments_new(const struct mw_port_set *po
 	struct mw_fragments_config config = {
 		.packets = PACKETS,
 		.pieces = PIECES,
+		.short_starts = true,
 		.is_smtp = is_smtp,
 		.release = release,
 	};

@@ -328,7 +328,7 @@ static struct trace_frame *segment(
 		.seq = from_client ? m->client_seq : m->server_seq,
 		.ack = from_client ? m->server_seq : m->client_seq,
 		.flags = flags,
-		.window = 502,
+		.window = 65535,
 		.has_ts = true,
 		.tsval = m->clock,
 		.tsecr = m->clock - 1,
