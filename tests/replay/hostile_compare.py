@@ -165,7 +165,7 @@ class Truth:
 			if number != read.number and not in_doubt:
 				out.append(Difference("number", read.number, f"the lane counts it as {number}", (read.ends, False)))
 			got = by_number.pop(number, [])
-			if not got:                     # strays may have made another session of it
+			if not got and read.lines:      # strays may have made another session of it
 				stray = [n for n, m in by_number.items() if ends(m[0]) == read.ends and n not in paired]
 				got = [m for n in stray for m in by_number.pop(n)]
 			out += compare_session(read, got)
