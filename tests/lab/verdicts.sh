@@ -34,13 +34,13 @@ reject new     postfix bounced  -        0
 reject new     exim    bounced  -        0
 reject new     raw     bounced  -        0
 reject idle    postfix bounced  -        0
-reject idle    raw     lost     -        0
-reject waiting postfix deferred bounced  0
-reject waiting exim    deferred bounced  0
-reject waiting raw     lost     -        0
-reject mid     postfix deferred bounced  0
-reject mid     exim    deferred bounced  0
-reject mid     raw     lost     -        0
+reject idle    raw     deferred -        0
+reject waiting postfix bounced  -        0
+reject waiting exim    bounced  -        0
+reject waiting raw     bounced  -        0
+reject mid     postfix bounced  -        0
+reject mid     exim    bounced  -        0
+reject mid     raw     bounced  -        0
 reset  new     postfix deferred deferred 0
 reset  new     exim    deferred deferred 0
 reset  new     raw     lost     -        0
@@ -159,15 +159,16 @@ judge() {
 	want=$(expected "$1" "$2" "$client")
 	[[ "$first $again $copies" == "$want" ]] || fault="expected $want"
 	if [[ $first == bounced || $again == bounced ]]; then
-		[[ $text == *'550 5.7.1'* ]] || fault+=' no 550 5.7.1 in the log'
-		[[ $client == raw ]] || grep -q '550.5\.7\.1' "$(customer_bounce "$client" "$3")" 2>/dev/null ||
-			fault+=' no 550 5.7.1 in a bounce'
+		# 550 by the responder, 554 where a message under way was refused at its end
+		[[ $text =~ 55[04]' 5.7.1' ]] || fault+=' no 55x 5.7.1 in the log'
+		[[ $client == raw ]] || grep -qE '55[04].5\.7\.1' "$(customer_bounce "$client" "$3")" 2>/dev/null ||
+			fault+=' no 55x 5.7.1 in a bounce'
 		! customer_queued "$client" "$3" || fault+=' still queued'
-	elif [[ $first == deferred ]]; then
+	elif [[ $first == deferred && $client != raw ]]; then
 		customer_queued "$client" "$3" || fault+=' not queued any more'
 	fi
 	# What the server said, or what became of the connection, without the sender's own preamble.
-	text=$(sed -E 's/.*(550[ -]|lost connection|[Cc]onnection|Remote host)/\1/' <<<"$text")
+	text=$(sed -E 's/.*(55[04][ -]|lost connection|[Cc]onnection|Remote host)/\1/' <<<"$text")
 	printf '%-6s %-6s %-7s %-7s IPv%s  first %-8s again %-8s stored %s  %s%s\n' "${fault:+NOT }ok" "$1" "$2" "$client" \
 		"$family" "$first" "$again" "$copies" "${text:0:70}" "${fault:+ | $fault}"
 	[[ -z $fault ]] || bad=1
