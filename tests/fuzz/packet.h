@@ -1,7 +1,7 @@
 /*
  * A well-formed frame built from an input's octets, beside what a reader must find in it: tags,
- * PPPoE, MPLS labels, IPv4 with options or IPv6 with extension headers, TCP with options, padding. Built here
- * octet by octet, by none of the code that is tested.
+ * PPPoE, MPLS labels, IPv4 with options or IPv6 with extension headers, TCP with options, padding.
+ * Built here octet by octet, by none of the code that is tested.
  */
 #ifndef MW_TESTS_FUZZ_PACKET_H
 #define MW_TESTS_FUZZ_PACKET_H
