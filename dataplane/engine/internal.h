@@ -449,6 +449,8 @@ size_t mw_responder_bytes(uint32_t entries);
 struct mw_responder *mw_responder_init(void *memory, uint32_t entries, uint64_t key, uint16_t mtu);
 /* Is there a conversation on this connection already? */
 bool mw_responder_owns(const struct mw_lane *lane, const struct mw_flow_key *key);
+/* Both ends have begun another connection on these ports: the one we talk on is over. */
+void mw_responder_forget(struct mw_lane *lane, const struct mw_flow_key *key);
 /* A packet of a refused customer to an SMTP port: consumed and answered. */
 void mw_responder_packet(struct mw_lane *lane, struct mw_packet *packet,
 	const struct mw_frame *frame, uint32_t customer, const struct mw_verdict_entry *verdict);

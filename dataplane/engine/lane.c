@@ -568,6 +568,8 @@ static void tcp(struct mw_lane *lane, struct mw_packet *packet, const struct mw_
 	flow = mw_flow_find(&lane->flows, &key);
 	if (flow != NULL && (is_successor(lane, flow, f, from_client) ||
 				    outlives_rst(lane, flow, f, from_client))) {
+		if (flow->owned && !from_client)
+			mw_responder_forget(lane, &key);
 		mw_session_remove(lane, flow);
 		flow = NULL;
 	}

@@ -24,10 +24,10 @@ void mw_refusal_ask(struct mw_lane *lane, struct mw_flow *flow, enum mw_refusal 
 		return;
 	if (flow->refusal != MW_REFUSAL_NONE) {
 		if (kind == MW_REFUSAL_MESSAGE)
-			flow->refusal = kind;
+			flow->refusal = (uint8_t)kind;
 		return;
 	}
-	flow->refusal = kind;
+	flow->refusal = (uint8_t)kind;
 	flow->refusal_ns = lane->now_ns;
 	flow->refuse_prev = lane->refuse_last;
 	flow->refuse_next = NULL;

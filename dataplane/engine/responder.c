@@ -31,6 +31,14 @@ bool mw_responder_owns(const struct mw_lane *lane, const struct mw_flow_key *key
 	return mw_talk_find(lane, key) != NULL;
 }
 
+void mw_responder_forget(struct mw_lane *lane, const struct mw_flow_key *key)
+{
+	struct mw_talk *t = mw_talk_find(lane, key);
+
+	if (t != NULL)
+		mw_talk_remove(lane, t);
+}
+
 /* Our initial sequence number: a keyed hash over the connection and the client's own, so that the
  * last ACK of the handshake proves itself without an entry. */
 static uint32_t cookie(

@@ -1,17 +1,14 @@
 /*
  * Frames. Oracles: what was built (packet.h) is what is read, whole and cut by a capture; checksums
  * are those of a slow sum, and one turned bit makes them bad; a segment written is the segment
- * read; a datagram cut into fragments comes back octet for octet, in any order, with repeats, once,
- * and fragments that contradict each other never make one. Any octets at all: nothing is read
- * outside, and what is called TCP lies inside.
+ * read; a table of fragments does what its model says (frames_fragments.c). Any octets at all:
+ * nothing is read outside, and what is called TCP lies inside.
  */
 #include "dataplane/proto/checksum.h"
 #include "dataplane/proto/fragment.h"
 #include "dataplane/proto/segment.h"
+#include "tests/fuzz/frames_fragments.h"
 #include "tests/fuzz/packet.h"
-
-#define DATAGRAMS  4
-#define PIECES_MAX 24
 
 const struct fuzz_target fuzz_target = {"frames", 3000};
 
@@ -132,6 +129,8 @@ static void written(struct fuzz_input *in)
 			? memcmp(out, p.octets, 12) == 0
 			: memcmp(out, p.octets + 6, 6) == 0 && memcmp(out + 6, p.octets, 6) == 0,
 		"the addresses of the link layer are those, or exchanged");
+	if (how % 2 != 0) /* the way back has no labels */
+		p.says.l3 = (uint16_t)(p.says.l3 - 4 * p.labels);
 	p.says.l4 = h.l4;
 	p.says.payload = h.payload;
 	p.says.payload_len = p.says.payload_have = len;
@@ -140,6 +139,33 @@ static void written(struct fuzz_input *in)
 		p.says.ack = 0;
 	same_frame(&h, &p.says);
 	free(out);
+}
+
+/* What lies in front of the IP header is read from the octets in front of it, and its first. */
+static void any_layer2(const uint8_t *data, uint32_t len)
+{
+	struct mw_layer2 l2, again;
+	enum mw_layer2_kind kind = mw_layer2_parse(data, len, &l2);
+	uint8_t *copy, out[MW_L2_MAX + 1] = {0};
+	uint32_t cut, back;
+
+	if (kind != MW_LAYER2_IPV4 && kind != MW_LAYER2_IPV6)
+		return;
+	demand(l2.l3 >= 14 && l2.l3 <= len && l2.l3 <= MW_L2_MAX, "it ends in the frame");
+	cut = l2.l3 < len ? l2.l3 + 1u : len;
+	copy = fuzz_exact(data, cut);
+	demand(mw_layer2_parse(copy, cut, &again) == kind && memcmp(&l2, &again, sizeof(l2)) == 0,
+		"what lies behind it does not count");
+	mw_layer2_set_length(copy, l2.l3, 1000);
+	demand(mw_layer2_parse(copy, cut, &again) == kind && memcmp(&l2, &again, sizeof(l2)) == 0,
+		"nor does the length in it");
+	back = mw_layer2_without_labels(data, &l2, kind == MW_LAYER2_IPV6, out);
+	demand(back <= l2.l3 && mw_layer2_parse(out, back + 1, &again) == kind &&
+			again.l3 == back && again.labels == 0 &&
+			again.vlan_outer == l2.vlan_outer && again.vlan_inner == l2.vlan_inner &&
+			again.pppoe == l2.pppoe,
+		"without its labels it is the same");
+	free(copy);
 }
 
 static void any_octets(struct fuzz_input *in)
@@ -154,6 +180,7 @@ static void any_octets(struct fuzz_input *in)
 	from = fuzz_take(in, len, &got);
 	data = fuzz_exact(from, got);
 	len = (uint32_t)got;
+	any_layer2(data, len);
 	mw_fragment_parse(data, len, &fragment);
 	if (mw_frame_parse(data, len, len + more, &h) == MW_FRAME_TCP) {
 		demand(h.l3 >= 14 && h.l4 >= h.l3 + 20 && h.payload >= h.l4 + 20 &&
@@ -186,6 +213,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 			break;
 		case 1:
 			written(&in);
+			break;
+		case 2:
+			frames_fragments(&in);
 			break;
 		default:
 			any_octets(&in);

@@ -36,6 +36,8 @@ struct connection {
 	bool have[MEMORY_SPAN];
 	uint8_t left[MEMORY_SPAN];
 	struct shadow shadow;
+	uint64_t spoken; /* session in which the lane has spoken in the server's place */
+	bool lax;	 /* in its session look-alikes were allowed for some time */
 };
 
 static struct {
@@ -73,6 +75,14 @@ static bool belongs(const struct connection *c, const struct mw_frame *h, bool f
 	       (from_client ? h->sport : h->dport) == k->client_port &&
 	       (from_client ? h->dport : h->sport) == k->server_port &&
 	       h->vlan_outer == k->vlan_outer && h->vlan_inner == k->vlan_inner;
+}
+
+static bool belongs_to(const struct connection *c, const uint8_t *frame, uint32_t len)
+{
+	struct mw_frame h;
+
+	return mw_frame_parse(frame, len, len, &h) == MW_FRAME_TCP &&
+	       (belongs(c, &h, true) || belongs(c, &h, false));
 }
 
 /* What was scanned is what the receiver gets: what leaves is what was kept, and until the server
@@ -119,6 +129,17 @@ static void to_shadow(struct shadow_way *way, const struct mw_frame *h, const ui
 			h->payload_have);
 }
 
+/* Who was refused, or cut off, sends no octet past the lane. */
+static void check_refused(const struct connection *c, const struct mw_frame *h, bool from_client)
+{
+	const struct mw_flow *flow = flow_of(c);
+
+	if (from_client && flow != NULL &&
+		(flow->session == c->spoken || (flow->state == MW_FLOW_CLOSED && flow->was_reset)))
+		demand((h->flags & MW_TCP_RST) != 0,
+			"behind a refusal nothing but RST leaves towards the server");
+}
+
 /* Something left the live lane. */
 static void left(enum mw_port port, const uint8_t *frame, uint32_t len)
 {
@@ -132,10 +153,34 @@ static void left(enum mw_port port, const uint8_t *frame, uint32_t len)
 
 		if (!belongs(c, &h, from_client))
 			continue;
+		check_refused(c, &h, from_client);
 		if (from_client)
 			remember(c, &h, frame);
 		if (c->shadow.alive)
 			to_shadow(from_client ? &c->shadow.client : &c->shadow.server, &h, frame);
+	}
+}
+
+/* The lane speaks: whatever it says to a client it says in the server's place. */
+static void made(enum mw_port port, const uint8_t *frame, uint32_t len)
+{
+	struct mw_frame h;
+
+	left(port, frame, len);
+	if (getenv("MW_TEST_TRACE") != NULL && mw_frame_parse(frame, len, len, &h) == MW_FRAME_TCP)
+		fprintf(stderr, "  made for the %s %u: seq %u..%u ack %u flags %02x\n",
+			port == MW_PORT_INSIDE ? "client" : "server",
+			h.sport == 25 ? h.dport : h.sport, h.seq, h.seq + h.payload_len, h.ack,
+			h.flags);
+	if (port != MW_PORT_INSIDE || mw_frame_parse(frame, len, len, &h) != MW_FRAME_TCP ||
+		h.payload_len == 0)
+		return;
+	for (uint32_t i = 0; i < LANE_CONNECTIONS; i++) {
+		struct connection *c = &f.connection[i];
+		const struct mw_flow *flow = flow_of(c);
+
+		if (belongs(c, &h, false) && flow != NULL)
+			c->spoken = flow->session;
 	}
 }
 
@@ -148,9 +193,35 @@ static void check_judged(const struct shadow *s, const struct mw_flow *flow)
 		demand(flow->holding && t->holds_flow && mw_seq_before(s->last_seq, flow->hold_seq),
 			"a message is complete at the server and not judged here");
 	}
+	demand(flow->refusal != MW_REFUSAL_MESSAGE || !flow->holding ||
+			mw_seq_before(s->last_seq, flow->hold_seq),
+		"a message is complete at the server and to be refused here");
 	demand(flow->content->receiving == NULL || flow->client.nxt != s->last_seq + 1 ||
 			flow->content->receiving->state != MW_TRANSFER_OPEN,
 		"a message is complete at the server and goes on here");
+}
+
+/* A look-alike that is to be refused goes no further than to the octet in front of its last, not
+ * even when its refusal has to wait. A message that waited too long is let go. */
+static void check_lax(struct connection *c)
+{
+	if (!f.live.refuse_smuggling ||
+		mw_lane_counters(f.live.lane)->reason[MW_REASON_SCAN_TIMEOUT] > 0)
+		c->lax = true;
+	demand(c->lax || !shadow_lax_end(&c->shadow),
+		"a message is complete at a lax server that is to be protected");
+}
+
+/* The lane speaks in the server's place, or has cut the connection off: what was refused is not
+ * complete there. */
+static void check_end(struct connection *c, const struct mw_flow *flow)
+{
+	shadow_advance(&c->shadow, false);
+	demand(!c->shadow.alive || !c->shadow.fresh || f.live.refused_session != flow->session ||
+			c->shadow.last_seq + 1 != flow->client.sent,
+		"a message is complete at the server and was refused");
+	check_lax(c);
+	shadow_end(&c->shadow);
 }
 
 /* The shadow of a connection follows it as long as the lane reads its content from its first octet
@@ -162,18 +233,24 @@ static void follow(struct connection *c, bool server_first)
 		    !flow->one_sided && flow->client.isn_known && flow->server.isn_known &&
 		    !flow->syn_again;
 
+	if (c->shadow.alive && flow != NULL && flow->session == c->shadow.session &&
+		flow->state == MW_FLOW_CLOSED && (flow->owned || flow->was_reset))
+		check_end(c, flow);
 	if (!read || (c->shadow.alive && c->shadow.session != flow->session))
 		shadow_end(&c->shadow);
 	if (!read)
 		return;
-	if (!c->shadow.alive && c->shadow.session != flow->session)
+	if (!c->shadow.alive && c->shadow.session != flow->session) {
 		shadow_begin(&c->shadow, flow->session, flow->client.isn + 1, flow->server.isn + 1);
+		c->lax = false;
+	}
 	if (!c->shadow.alive)
 		return;
 	shadow_advance(&c->shadow, server_first);
 	if (c->shadow.alive && c->shadow.fresh)
 		check_judged(&c->shadow, flow);
 	c->shadow.fresh = false;
+	check_lax(c);
 }
 
 /* MW_TEST_TRACE=1: what the live lane did with each packet. */
@@ -194,12 +271,18 @@ static void into(struct lane_world *w, struct connection *c, const uint8_t *fram
 	uint32_t wire_len, uint8_t port)
 {
 	struct mw_packet p = {.len = len, .wire_len = wire_len, .port_in = port};
+	uint64_t spoken = c->spoken;
+	const struct mw_flow *flow;
 	uint8_t out[LANE_FRAME_MAX];
 
 	lane_world_packet(w, f.now_ns, &p, frame, out);
 	trace(w, &p);
 	if (w != &f.live)
 		return;
+	flow = flow_of(c);
+	demand(spoken == 0 || flow == NULL || flow->session != spoken || !p.forward ||
+			!belongs_to(c, out, p.len),
+		"the lane speaks for the server: nothing passes");
 	if (p.forward)
 		left(p.port_out, out, p.len);
 	follow(c, port == MW_PORT_OUTSIDE);
@@ -319,11 +402,9 @@ static void poll(uint64_t ns)
 {
 	f.now_ns += ns;
 	for (int i = 0; i < 3; i++) {
-		mw_lane_poll(f.live.lane, f.now_ns);
-		mw_lane_poll(f.passive.lane, f.now_ns);
+		lane_world_poll(&f.live, f.now_ns);
+		lane_world_poll(&f.passive, f.now_ns);
 	}
-	lane_world_check(&f.live);
-	lane_world_check(&f.passive);
 	for (uint32_t i = 0; i < LANE_CONNECTIONS; i++)
 		follow(&f.connection[i], false);
 }
@@ -412,7 +493,8 @@ static void step(uint8_t op)
 
 			lane_world_policy(&f.live, verdicts[to & 3],
 				verdicts[(to & 0x40) != 0 ? to >> 2 & 3 : to & 3],
-				(to & 0x80) != 0);
+				((to & 0x80) != 0 ? LANE_REFUSE_SPAM : 0) |
+					((to & 0x20) != 0 ? LANE_ALLOW_LOOKALIKES : 0));
 		} else if ((op & 0x80) != 0)
 			mw_lane_set_rules(f.live.lane, fake_rules(), fake_scratch());
 		else
@@ -439,7 +521,8 @@ static void begin(void)
 	fake_open_scans = 0;
 	lane_world_open(&f.live, false, LANE_NARROW);
 	lane_world_open(&f.passive, true, LANE_NARROW);
-	f.live.on_made = left;
+	f.live.on_made = made;
+	f.live.on_joined = left;
 	f.group = 0;
 	f.fragment = false;
 	f.now_ns = 1700000000ull * MW_NS_PER_S;
@@ -452,7 +535,7 @@ static void begin(void)
 
 		demand(mw_frame_parse(frame, len, len, &h) == MW_FRAME_TCP, "headers are some");
 		shadow_end(&c->shadow);
-		c->shadow.session = c->session = 0;
+		c->shadow.session = c->session = c->spoken = 0;
 		c->key = (struct mw_flow_key){.client = s.src,
 			.server = s.dst,
 			.client_port = s.sport,
@@ -509,6 +592,22 @@ static size_t make_split(struct fuzz_random *r, uint8_t *out, size_t len)
 	return n;
 }
 
+/* Octets of the client's own: a dot between line ends of any kind, and commands behind it. */
+static size_t make_lookalike(struct fuzz_random *r, uint8_t *out, uint8_t connection)
+{
+	static const char *const line_end[] = {"\r\n", "\n", "\r"};
+	char text[48];
+	int len = snprintf(text, sizeof(text), "x%s.%s%s", line_end[fuzz_below(r, 3)],
+		line_end[fuzz_below(r, 3)], fuzz_below(r, 2) == 0 ? "" : "MAIL FROM:<a@b>\r\n");
+
+	out[0] = (uint8_t)(0x80 | 3 << 2 | connection);
+	out[1] = 0x10;
+	out[2] = 0;
+	out[3] = (uint8_t)len;
+	memcpy(out + 4, text, (size_t)len);
+	return 4 + (size_t)len;
+}
+
 /* Mostly a conversation that gets somewhere, with false packets in between. */
 size_t fuzz_make_up(struct fuzz_random *r, uint8_t *out, size_t size)
 {
@@ -519,17 +618,29 @@ size_t fuzz_make_up(struct fuzz_random *r, uint8_t *out, size_t size)
 	uint32_t strange = fuzz_below(r, 256);
 
 	len = len < size ? len : size;
-	if (len < 16)
+	if (len < 80)
+		len = 80 < size ? 80 : size;
+	if (len < 80)
 		return 0;
 	if (fuzz_below(r, 4) == 0)
 		return make_split(r, out, len / 4);
 	if (fuzz_below(r, 3) == 0)
 		out[n++] = 15 << 2 | 0x80 | 2;
+	if (fuzz_below(r, 2) == 0) { /* spam is refused, look-alikes mostly are */
+		out[n++] = 14 << 2 | 0x40;
+		out[n++] = fuzz_below(r, 4) == 0 ? 0xa0 : 0x80;
+	}
 	out[n++] = (uint8_t)(2 << 2 | c);
-	for (uint32_t i = 0; n + 8 < len; i++) {
+	for (uint32_t i = 0; n + 64 < len; i++) {
 		if (fuzz_below(r, 256) < strange) {
 			out[n++] = (uint8_t)fuzz_random(r);
 			continue;
+		}
+		if (fuzz_below(r, 256) < 10)
+			n += make_lookalike(r, out + n, c);
+		if (fuzz_below(r, 256) < 2) { /* a verdict on who has begun already */
+			out[n++] = 14 << 2 | 0x40;
+			out[n++] = 0x81;
 		}
 		if (fuzz_below(r, 256) < 30) {
 			out[n++] = 13 << 2;

@@ -1,5 +1,7 @@
 #include "tests/fuzz/lane_shadow.h"
 
+#include <strings.h>
+
 #define POOL_BLOCKS 128u
 
 static struct mw_pool pool;
@@ -50,9 +52,48 @@ static uint32_t run_of(const struct shadow_way *way)
 	return n;
 }
 
+/* Line ends by another reading than CRLF, on one side of a dot or on both. A CR is one of its own
+ * when another octet than LF follows. */
+bool shadow_lax_end(const struct shadow *s)
+{
+	const uint8_t *p = s->client.octet;
+	uint32_t end = s->client.read;
+
+	if (!s->alive || !s->in_data)
+		return false;
+	while (end < SHADOW_SPAN && s->client.have[end])
+		end++;
+	for (uint32_t i = s->data_at; i + 1 < end; i++) {
+		bool crlf_before = i == s->data_at;
+		uint8_t before = p[i - 1];
+
+		crlf_before =
+			crlf_before || (before == '\n' && i > s->data_at + 1 && p[i - 2] == '\r');
+		if (p[i] != '.' || (before != '\n' && before != '\r'))
+			continue;
+		if (p[i + 1] == '\n')
+			return true;
+		if (p[i + 1] == '\r' && i + 2 < end && (p[i + 2] != '\n' || !crlf_before))
+			return true;
+	}
+	return false;
+}
+
+static void content_begins(struct shadow *s)
+{
+	uint32_t at = s->client.read;
+
+	s->in_data =
+		at >= 6 && strncasecmp((const char *)s->client.octet + at - 6, "DATA\r\n", 6) == 0;
+	s->data_at = at;
+}
+
 static void event(struct shadow *s, const struct mw_smtp_event *ev)
 {
+	if (ev->kind == MW_SMTP_CONTENT_END || ev->kind == MW_SMTP_CONTENT_ABORT)
+		s->in_data = false;
 	if (ev->kind == MW_SMTP_CONTENT_BEGIN) {
+		content_begins(s);
 		mw_smtp_envelope_release(ev->envelope); /* nobody here looks at it */
 	} else if (ev->kind == MW_SMTP_CONTENT_END && ev->complete) {
 		s->complete++;

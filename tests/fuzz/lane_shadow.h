@@ -26,6 +26,8 @@ struct shadow {
 	uint32_t complete; /* messages complete at the server */
 	uint32_t last_seq; /* of the octet that completed the last of them */
 	bool fresh;	   /* since the last look */
+	bool in_data;	   /* behind DATA, in front of the message's end */
+	uint32_t data_at;  /* octet of the client at which that message begins */
 };
 
 /* A connection from its first octet on. */
@@ -33,6 +35,9 @@ void shadow_begin(struct shadow *s, uint64_t session, uint32_t client_first, uin
 void shadow_end(struct shadow *s);
 /* Octets that left; those that left before with another value are a finding of the caller's. */
 void shadow_left(struct shadow_way *way, uint32_t seq, const uint8_t *data, uint32_t len);
+/* Did something leave, of the message behind DATA, in which a server that takes CR or LF for a line
+ * end finds it complete? The octet that completes it there included. */
+bool shadow_lax_end(const struct shadow *s);
 /* The parser goes on as far as there are octets; `server_first`: a reply came before. */
 void shadow_advance(struct shadow *s, bool server_first);
 

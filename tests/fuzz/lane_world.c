@@ -1,5 +1,7 @@
 #include "tests/fuzz/lane_world.h"
 
+#include "common/base/time.h"
+#include "dataplane/engine/talk.h"
 #include "dataplane/proto/checksum.h"
 #include "tests/engine/fake_scan.h"
 
@@ -44,6 +46,9 @@ static void on_message(void *ctx, const struct mw_lane_message *m)
 	struct lane_world *w = ctx;
 	struct lane_message *out = &w->message[w->messages++ % LANE_MESSAGES];
 
+	if (m->refuse)
+		w->refused_session = m->session;
+
 	memset(out, 0, sizeof(*out));
 	out->size = m->facts->size;
 	memcpy(out->sha256, m->facts->sha256, 32);
@@ -72,7 +77,7 @@ void lane_made_well(const uint8_t *frame, uint32_t len)
 
 	demand(mw_frame_parse(frame, len, len, &h) == MW_FRAME_TCP, "a frame of ours parses");
 	demand(mw_checksum_tcp_good(frame, &h), "a frame of ours has a right TCP checksum");
-	demand(h.v6 || mw_checksum_fold(mw_checksum_add(0, frame + h.l3, 20)) == 0,
+	demand(h.v6 || mw_checksum_fold(mw_checksum_add(0, frame + h.l3, h.l4 - h.l3)) == 0,
 		"a frame of ours has a right IP checksum");
 	if (h.l3 >= 22 && frame[h.l3 - 10] == 0x88 && frame[h.l3 - 9] == 0x64)
 		demand((uint32_t)(frame[h.l3 - 4] << 8 | frame[h.l3 - 3]) == len - h.l3 + 2,
@@ -81,12 +86,13 @@ void lane_made_well(const uint8_t *frame, uint32_t len)
 
 /* A snapshot takes longer to build than an input to play: each kind is built once. */
 void lane_world_policy(
-	struct lane_world *w, enum mw_verdict first, enum mw_verdict second, bool refuse)
+	struct lane_world *w, enum mw_verdict first, enum mw_verdict second, unsigned flags)
 {
-	static const struct mw_snapshot *built[MW_VERDICT_COUNT][MW_VERDICT_COUNT][2];
+	static const struct mw_snapshot *built[MW_VERDICT_COUNT][MW_VERDICT_COUNT][4];
 	static struct mw_verdict_record record[MW_VERDICT_COUNT][MW_VERDICT_COUNT]
 					      [2]; /* outlive their snapshots */
-	const struct mw_snapshot **snapshot = &built[first][second][refuse];
+	static uint64_t generation = 1; /* a lane that gets another one looks at its connections */
+	const struct mw_snapshot **snapshot = &built[first][second][flags & 3];
 	struct mw_verdict_record *verdict = record[first][second];
 	struct mw_policy_settings settings;
 	struct mw_customer_record customer[2] = {{.index = 0,
@@ -105,14 +111,16 @@ void lane_world_policy(
 		.line_count = 2,
 		.verdicts = verdict,
 		.verdict_count = 2,
-		.generation = 2};
+		.generation = generation + 1};
 
 	if (*snapshot == NULL) {
 		size_t size;
 		void *memory;
 
 		mw_policy_settings_default(&settings);
-		settings.refuse_spam = refuse;
+		generation++;
+		settings.refuse_spam = (flags & LANE_REFUSE_SPAM) != 0;
+		settings.refuse_smuggling = (flags & LANE_ALLOW_LOOKALIKES) == 0;
 		for (uint32_t i = 0; i < 2; i++) {
 			verdict[i] = (struct mw_verdict_record){.customer_index = i,
 				.verdict = i == 0 ? first : second,
@@ -128,6 +136,7 @@ void lane_world_policy(
 			"a snapshot can be built");
 	}
 	mw_lane_set_snapshot(w->lane, *snapshot);
+	w->refuse_smuggling = (flags & LANE_ALLOW_LOOKALIKES) == 0;
 }
 
 static void configure(struct lane_world *w, enum lane_room room)
@@ -165,6 +174,147 @@ static void configure(struct lane_world *w, enum lane_room room)
 	};
 }
 
+/* `frame`: what packet->data was. */
+static void decide(struct lane_world *w, struct mw_packet *packet, const uint8_t *frame)
+{
+	const struct mw_lane_counters *c = mw_lane_counters(w->lane);
+	uint64_t tx_before = c->tx_packets, made_before = w->made, of_reason[MW_REASON_COUNT];
+	uint32_t len = packet->len;
+	bool undecided, leaves;
+
+	memcpy(of_reason, c->reason, sizeof(of_reason));
+	mw_lane_packet(w->lane, w->now_ns, packet);
+	undecided = !w->passive && packet->reason == MW_REASON_FRAGMENT;
+	leaves = packet->forward && !packet->joined && !undecided;
+	demand(packet->reason != MW_REASON_NONE && packet->reason < MW_REASON_COUNT,
+		"a packet has a reason");
+	demand((c->reason[packet->reason] > of_reason[packet->reason]) == !undecided,
+		"which is counted when it is decided");
+	demand(!undecided || !packet->joined, "a whole is decided");
+	demand(c->tx_packets - tx_before == w->made - made_before + leaves,
+		"what goes out is counted");
+	demand(packet->len <= len, "a packet does not grow");
+	demand(!w->passive || packet->len == len, "a capture is not cut");
+	demand(!packet->forward || packet->port_out != packet->port_in, "a packet goes across");
+	if (!w->passive && packet->forward &&
+		(packet->len != len || memcmp(packet->data, frame, len) != 0))
+		lane_made_well(packet->data, packet->len);
+	w->forwarded += leaves;
+}
+
+/* A frame that waits for others of its packet. */
+struct waiting {
+	uint32_t len;
+	uint8_t port_in;
+	uint8_t frame[];
+};
+
+static void release(void *ctx, void *handle, enum mw_reason reason)
+{
+	struct lane_world *w = ctx;
+	struct waiting *g = handle;
+	bool passes = reason == MW_REASON_FRAGMENT;
+
+	mw_lane_fragment(w->lane, reason, passes ? g->len : 0);
+	w->forwarded += passes;
+	free(g);
+}
+
+static bool is_smtp(void *ctx, uint16_t sport, uint16_t dport)
+{
+	return sport == 25 || dport == 25;
+}
+
+static void open_fragments(struct lane_world *w)
+{
+	struct mw_fragments_config config = {.key = 7,
+		.packets = 32,
+		.pieces = 64,
+		.marks = 64,
+		.ctx = w,
+		.is_smtp = is_smtp,
+		.release = release};
+	size_t size = (mw_fragments_bytes(&config) + 63) & ~(size_t)63;
+
+	if (w->fragments_memory == NULL)
+		w->fragments_memory = aligned_alloc(64, size);
+	demand(w->fragments_memory != NULL, "there is memory");
+	memset(w->fragments_memory, 0, size);
+	w->fragments = mw_fragments_init(w->fragments_memory, &config);
+}
+
+/* All of a packet is there: it is decided, and what is left of it leaves in its frames. */
+static void whole(struct lane_world *w, const struct mw_fragments_result *result)
+{
+	static uint8_t octets[MW_WHOLE_MAX];
+	struct mw_fragment g[MW_FRAGMENTS_PIECES];
+	struct mw_packet p = {.joined = true};
+	uint32_t total = 0, head = 0;
+	uint8_t *came;
+
+	for (uint32_t i = 0; i < result->count; i++) {
+		const struct waiting *f = result->handle[i];
+
+		demand(mw_fragment_parse(f->frame, f->len, &g[i]), "what waited is a fragment");
+		total += g[i].len;
+		p.port_in = f->port_in;
+	}
+	for (uint32_t i = 0; i < result->count; i++) {
+		const struct waiting *f = result->handle[i];
+
+		if (g[i].offset == 0)
+			head = mw_fragment_head(f->frame, &g[i], total, octets);
+	}
+	for (uint32_t i = 0; i < result->count; i++) {
+		const struct waiting *f = result->handle[i];
+
+		memcpy(octets + head + g[i].offset, f->frame + g[i].data, g[i].len);
+	}
+	p.len = p.wire_len = head + total;
+	came = fuzz_exact(octets, p.len);
+	p.data = fuzz_exact(octets, p.len);
+	decide(w, &p, came);
+	for (uint32_t i = 0; i < result->count; i++) {
+		struct waiting *f = result->handle[i];
+		uint32_t left = 0;
+
+		if (p.forward && p.len > head)
+			left = mw_fragment_put_back(
+				f->frame, f->len, &g[i], p.data + head, p.len - head);
+		demand(left <= f->len, "a fragment does not grow");
+		mw_lane_fragment(w->lane, MW_REASON_FRAGMENT_JOINED, left);
+		w->forwarded += left > 0;
+		free(f);
+	}
+	if (p.forward && w->on_joined != NULL)
+		w->on_joined(p.port_out, p.data, p.len);
+	free(p.data);
+	free(came);
+}
+
+static void fragment(struct lane_world *w, const struct mw_packet *packet)
+{
+	struct waiting *g = malloc(sizeof(*g) + packet->len);
+	struct mw_fragments_result result;
+
+	demand(g != NULL, "there is memory");
+	g->len = packet->len;
+	g->port_in = packet->port_in;
+	memcpy(g->frame, packet->data, packet->len);
+	switch (mw_fragments_add(
+		w->fragments, w->now_ns, packet->port_in, g->frame, g->len, g, &result)) {
+	case MW_FRAGMENTS_KEEP:
+		break;
+	case MW_FRAGMENTS_PASS:
+	case MW_FRAGMENTS_DROP:
+		release(w, g, result.reason);
+		break;
+	case MW_FRAGMENTS_WHOLE:
+		whole(w, &result);
+		break;
+	}
+}
+
 void lane_world_open(struct lane_world *w, bool passive, enum lane_room room)
 {
 	struct mw_lane_sink sink = {.ctx = w,
@@ -175,7 +325,8 @@ void lane_world_open(struct lane_world *w, bool passive, enum lane_room room)
 	void *memory = w->memory;
 	size_t size;
 
-	*w = (struct lane_world){.memory = memory, .passive = passive};
+	*w = (struct lane_world){
+		.memory = memory, .passive = passive, .fragments_memory = w->fragments_memory};
 	configure(w, room);
 	size = (mw_lane_bytes(&w->config) + 63) & ~(size_t)63;
 	if (w->memory == NULL)
@@ -184,36 +335,37 @@ void lane_world_open(struct lane_world *w, bool passive, enum lane_room room)
 	memset(w->memory, 0, size); /* as the rim promises */
 	w->lane = mw_lane_init(w->memory, &w->config, &sink);
 	if (!passive)
-		lane_world_policy(w, MW_VERDICT_PASS, MW_VERDICT_PASS, false);
+		lane_world_policy(w, MW_VERDICT_PASS, MW_VERDICT_PASS, 0);
 	demand(mw_lane_set_rules(w->lane, fake_rules(), fake_scratch()), "rules can be set");
+	if (!passive)
+		open_fragments(w);
 }
 
 void lane_world_packet(struct lane_world *w, uint64_t now_ns, struct mw_packet *packet,
 	const uint8_t *frame, uint8_t *out)
 {
 	uint8_t *copy = fuzz_exact(frame, packet->len);
-	const struct mw_lane_counters *c = mw_lane_counters(w->lane);
-	uint64_t tx_before = c->tx_packets, made_before = w->made, of_reason[MW_REASON_COUNT];
-	uint32_t len = packet->len;
 
-	memcpy(of_reason, c->reason, sizeof(of_reason));
-	packet->data = copy;
-	mw_lane_packet(w->lane, now_ns, packet);
+	w->now_ns = now_ns;
 	w->fed++;
-	w->forwarded += packet->forward;
-	demand(packet->reason != MW_REASON_NONE && packet->reason < MW_REASON_COUNT,
-		"a packet has a reason");
-	demand(c->reason[packet->reason] > of_reason[packet->reason], "which is counted");
-	demand(c->tx_packets - tx_before == w->made - made_before + packet->forward,
-		"what goes out is counted");
-	demand(packet->len <= len, "a packet does not grow");
-	demand(!w->passive || packet->len == len, "a capture is not cut");
-	demand(!packet->forward || packet->port_out != packet->port_in, "a packet goes across");
-	if (!w->passive && packet->forward && (packet->len != len || memcmp(copy, frame, len) != 0))
-		lane_made_well(copy, packet->len);
+	packet->data = copy;
+	decide(w, packet, frame);
+	if (!w->passive && packet->reason == MW_REASON_FRAGMENT) {
+		fragment(w, packet);
+		packet->forward = false;
+	}
 	memcpy(out, copy, packet->len);
 	packet->data = out;
 	free(copy);
+	lane_world_check(w);
+}
+
+void lane_world_poll(struct lane_world *w, uint64_t now_ns)
+{
+	w->now_ns = now_ns;
+	mw_lane_poll(w->lane, now_ns);
+	if (w->fragments != NULL)
+		mw_fragments_tick(w->fragments, now_ns);
 	lane_world_check(w);
 }
 
@@ -232,9 +384,30 @@ void lane_world_check(const struct lane_world *w)
 	check_pool(&l->content_pool);
 	check_pool(&l->transfer_pool);
 	check_pool(&l->record_pool);
+	check_pool(&l->tls_pool);
+	demand(l->responder->table.used <= l->responder->table.count,
+		"no more are talked to than can be");
 	demand(l->flows.used <= l->flows.count, "the table holds no more than it can");
 	demand(c->rx_packets == w->fed, "each packet is counted in");
 	demand(c->tx_packets == w->forwarded + w->made, "and each one out");
+}
+
+/* Nothing is remembered for longer than that behind its end. A poll takes a few turns of the wheel:
+ * so many for all of it. */
+#define OVER_STEPS 8
+#define OVER_NS	   (70 * MW_NS_PER_S)
+#define OVER_POLLS 70
+
+static void run_out(struct lane_world *w, uint64_t now_ns)
+{
+	const struct mw_lane *l = w->lane;
+
+	for (int i = 0; i < OVER_STEPS; i++) {
+		now_ns += OVER_NS;
+		for (int k = 0; k < OVER_POLLS; k++)
+			if (l->flows.used > 0 || l->responder->table.used > 0)
+				lane_world_poll(w, now_ns);
+	}
 }
 
 void lane_world_finish(struct lane_world *w, uint64_t now_ns)
@@ -242,13 +415,24 @@ void lane_world_finish(struct lane_world *w, uint64_t now_ns)
 	const struct mw_lane *l = w->lane;
 
 	mw_lane_finish(w->lane, now_ns);
+	if (w->fragments != NULL) {
+		mw_fragments_finish(w->fragments);
+		demand(mw_fragments_kept(w->fragments) == 0, "no fragment is left");
+	}
 	demand(l->kept_pool.used == 0 && l->envelope_pool.used == 0 && l->content_pool.used == 0 &&
 			l->transfer_pool.used == 0 && l->record_pool.used == 0,
 		"everything comes back");
-	demand(l->open_first == NULL, "no session is left open");
+	demand(l->open_first == NULL && l->refuse_first == NULL && l->young_first == NULL,
+		"no session is left open");
 	demand(w->sessions == l->counters.sessions, "each session is told once");
 	for (int i = 0; i < MW_RULES_SLOTS; i++)
 		demand(l->rules[i].users == 0, "no rules are in use");
+	run_out(w, now_ns);
+	demand(l->responder->table.used == 0, "nobody is talked to for ever");
+	demand(l->flows.used == 0 && l->tls_pool.used == 0, "no connection is remembered for ever");
+	for (uint32_t i = 0; i < w->config.customers; i++)
+		demand(l->use[i].kept == 0 && l->use[i].contents == 0 && l->use[i].responders == 0,
+			"nobody is charged for what he gave back");
 }
 
 struct mw_segment lane_headers(uint32_t connection)

@@ -7,6 +7,7 @@
 #define MW_TESTS_FUZZ_LANE_WORLD_H
 
 #include "dataplane/engine/internal.h"
+#include "dataplane/flow/fragments.h"
 #include "tests/fuzz/target.h"
 
 #define LANE_MESSAGES	 64
@@ -32,22 +33,37 @@ struct lane_world {
 	uint32_t messages;
 	struct mw_lane_session session; /* the last one that ended */
 	uint32_t sessions;
-	void (*on_made)(enum mw_port port, const uint8_t *frame, uint32_t len); /* may be NULL */
+	struct mw_fragments *fragments; /* live: what a rim has in front of a lane */
+	void *fragments_memory;
+	uint64_t now_ns;
+	bool refuse_smuggling;
+	uint64_t refused_session; /* of the last message that was refused */
+	/* What leaves beside the packet at hand: frames of the lane's own, and packets that came in
+	 * fragments. Either may be NULL. */
+	void (*on_made)(enum mw_port port, const uint8_t *frame, uint32_t len);
+	void (*on_joined)(enum mw_port port, const uint8_t *frame, uint32_t len);
 };
+
+/* Beside verdicts. */
+#define LANE_REFUSE_SPAM      1u
+#define LANE_ALLOW_LOOKALIKES 2u
 
 enum lane_room { LANE_NARROW, LANE_ROOMY };
 
 /* As new; the memory is kept from one input to the next. */
 void lane_world_open(struct lane_world *w, bool passive, enum lane_room room);
-/* Verdicts of the two customers (enum mw_verdict), and whether spam is refused as it comes. */
+/* Verdicts of the two customers (enum mw_verdict), and LANE_ flags. */
 void lane_world_policy(
-	struct lane_world *w, enum mw_verdict first, enum mw_verdict second, bool refuse);
-/* One packet, in a block of its own size; `out` (LANE_FRAME_MAX octets) gets what was sent on. */
+	struct lane_world *w, enum mw_verdict first, enum mw_verdict second, unsigned flags);
+/* One packet, in a block of its own size; `out` (LANE_FRAME_MAX octets) gets what was sent on. A
+ * fragment is collected; the packet it completes is decided, and told by on_joined when it leaves.
+ */
 void lane_world_packet(struct lane_world *w, uint64_t now_ns, struct mw_packet *packet,
 	const uint8_t *frame, uint8_t *out);
+void lane_world_poll(struct lane_world *w, uint64_t now_ns);
 /* Pools, table, counters: at any time. */
 void lane_world_check(const struct lane_world *w);
-/* Ends everything; afterwards nothing is held. */
+/* Ends everything; afterwards nothing is held, and after some time nobody is talked to. */
 void lane_world_finish(struct lane_world *w, uint64_t now_ns);
 
 /* Headers of the client's packets: 0 plain, 1 a tag, 2 PPPoE, 3 IPv6, 4 two tags, 5 IPv6 in a tag.

@@ -31,29 +31,51 @@ static void set16(struct packet *p, uint32_t at, uint32_t v)
 	p->octets[at + 1] = (uint8_t)v;
 }
 
+/* RFC 3032: any labels, the last one says that it is. */
+static void labels(struct packet *p, struct fuzz_input *in)
+{
+	for (uint32_t i = 0; i < p->labels; i++) {
+		uint32_t label = fuzz_u32(in);
+
+		put32(p, (label & ~0x100u) | (i + 1 == p->labels ? 0x100u : 0));
+	}
+}
+
 static void link_layer(struct packet *p, struct fuzz_input *in, bool v6)
 {
-	static const uint16_t tag_types[] = {0x8100, 0x88a8, 0x9100, 0x9200};
-	uint8_t how = fuzz_u8(in);
-	uint32_t tags = how % 3;
+	static const uint16_t tag_types[] = {0x8100, 0x88a8, 0x9100, 0x9200, 0x9300};
+	uint8_t how = fuzz_u8(in), more = (how & 0x40) != 0 ? fuzz_u8(in) : 0;
+	uint32_t tags = how % 3u + (more & 1u) * 2;
 
 	put_input(p, in, 12);
+	p->labels = more >> 1 & 15;
+	p->labels = p->labels > MW_MPLS_LABELS_MAX ? 0 : p->labels;
 	for (uint32_t i = 0; i < tags; i++) {
 		uint16_t tci = fuzz_u16(in);
 
-		put16(p, tag_types[how >> 2 & 3]);
+		put16(p, tag_types[((how >> 2 & 3) + (more >> 5 & 1) * i) % 5]);
 		put16(p, tci);
-		*(i == 0 ? &p->says.vlan_outer : &p->says.vlan_inner) = tci & 0xfff;
+		if (i < 2)
+			*(i == 0 ? &p->says.vlan_outer : &p->says.vlan_inner) = tci & 0xfff;
 	}
 	if ((how & 0x80) != 0) { /* PPPoE; its length is put in at the end */
 		put16(p, 0x8864);
+		p->pppoe = p->len;
 		put16(p, 0x1100);
 		put16(p, fuzz_u16(in));
 		put16(p, 0);
-		put16(p, v6 ? 0x57 : 0x21);
+		if (p->labels > 0)
+			put16(p, (more & 0x40) != 0 ? 0x283 : 0x281);
+		else if ((more & 0x80) != 0) /* RFC 1661, 6.5 */
+			put8(p, v6 ? 0x57 : 0x21);
+		else
+			put16(p, v6 ? 0x57 : 0x21);
+	} else if (p->labels > 0) {
+		put16(p, (more & 0x40) != 0 ? 0x8848 : 0x8847);
 	} else {
 		put16(p, v6 ? 0x86dd : 0x0800);
 	}
+	labels(p, in);
 	p->says.l3 = (uint16_t)p->len;
 }
 
@@ -194,8 +216,8 @@ void packet_build(struct packet *p, struct fuzz_input *in, bool whole)
 	p->end = p->len;
 	l3 = p->says.l3;
 	set16(p, p->says.v6 ? l3 + 4 : l3 + 2, p->end - l3 - (p->says.v6 ? 40 : 0));
-	if (l3 >= 22 && p->octets[l3 - 10] == 0x88 && p->octets[l3 - 9] == 0x64)
-		set16(p, l3 - 4, p->end - l3 + 2);
+	if (p->pppoe != 0)
+		set16(p, p->pppoe + 4, p->end - p->pppoe - 6);
 	packet_close(p);
 	if (!whole)
 		put_input(p, in, how >> 4 & 7);

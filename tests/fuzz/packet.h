@@ -1,7 +1,7 @@
 /*
  * A well-formed frame built from an input's octets, beside what a reader must find in it: tags,
- * PPPoE, IPv4 with options or IPv6 with extension headers, TCP with options, padding. Built here
- * octet by octet, by none of the code that is tested.
+ * PPPoE, MPLS labels, IPv4 with options or IPv6 with extension headers, TCP with options, padding.
+ * Built here octet by octet, by none of the code that is tested.
  */
 #ifndef MW_TESTS_FUZZ_PACKET_H
 #define MW_TESTS_FUZZ_PACKET_H
@@ -17,6 +17,8 @@ struct packet {
 	uint32_t end;	      /* of the IP packet */
 	uint32_t plain_end;   /* of the headers that stand in front of each fragment */
 	uint32_t next_at;     /* IPv6: the "next header" octet in front of plain_end */
+	uint32_t pppoe;	      /* offset of its header; 0: none */
+	uint32_t labels;      /* of MPLS */
 	struct mw_frame says; /* what mw_frame_parse must say */
 };
 
