@@ -256,6 +256,9 @@ void mw_reply_server(struct mw_lane *lane, struct mw_flow *flow, struct mw_packe
 		if (flow->content == NULL)
 			return;
 	} else {
+		/* How far it is, whether its octets came by here or went another way. */
+		if (!lane->config.passive && mw_near(half, seq))
+			half->high = mw_seq_max(half->high, seq);
 		mw_reply_pump(lane, flow);
 	}
 	if ((frame->flags & MW_TCP_FIN) != 0 && !half->fin) {

@@ -374,7 +374,11 @@ static void note_ack(struct mw_lane *lane, struct mw_flow *flow, const struct mw
 
 		if (server->fin && ack == server->fin_seq + 1)
 			ack = server->fin_seq;
-		if (mw_near(server, ack))
+		/* Live, one who acknowledges what has not come by here is a liar: the server drops
+		 * such a segment (RFC 9293, 3.10.7.4), and its replies are still to come. Unless
+		 * it says itself that it is farther on: reply.c. */
+		if (mw_near(server, ack) &&
+			(lane->config.passive || !mw_seq_before(server->high, ack)))
 			server->acked = ack;
 		server->ack_seen = true;
 	}
@@ -399,6 +403,8 @@ void mw_stream_client(struct mw_lane *lane, struct mw_flow *flow, struct mw_pack
 	half->seen = true;
 	mw_packet_forward(packet, MW_REASON_INSPECTED);
 	note_ack(lane, flow, frame);
+	if (!lane->config.passive && mw_seq_before(flow->server.nxt, flow->server.acked))
+		mw_reply_pump(lane, flow); /* replies that went another way */
 	if ((frame->flags & MW_TCP_RST) != 0) {
 		rst_in(lane, flow, packet, frame);
 		return;
