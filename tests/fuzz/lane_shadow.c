@@ -33,8 +33,10 @@ void shadow_left(struct shadow_way *way, uint32_t seq, const uint8_t *data, uint
 	for (uint32_t i = 0; i < len; i++) {
 		uint32_t at = seq + i - way->first;
 
-		if (at >= SHADOW_SPAN)
+		if (at >= SHADOW_SPAN) {
+			way->ahead = true;
 			continue;
+		}
 		if (!way->have[at])
 			way->octet[at] = data[i];
 		way->have[at] = true;
@@ -48,6 +50,15 @@ static uint32_t run_of(const struct shadow_way *way)
 	while (way->read + n < SHADOW_SPAN && way->have[way->read + n])
 		n++;
 	return n;
+}
+
+bool shadow_gap(const struct shadow_way *way)
+{
+	uint32_t at = way->read + run_of(way);
+
+	while (at < SHADOW_SPAN && !way->have[at])
+		at++;
+	return way->ahead || at < SHADOW_SPAN;
 }
 
 static void event(struct shadow *s, const struct mw_smtp_event *ev)

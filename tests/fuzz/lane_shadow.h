@@ -14,6 +14,7 @@
 struct shadow_way {
 	uint32_t first; /* sequence number of octet 0 */
 	uint32_t read;	/* octets the parser has had */
+	bool ahead;	/* something left that lies beyond what is looked at */
 	bool have[SHADOW_SPAN];
 	uint8_t octet[SHADOW_SPAN];
 };
@@ -33,6 +34,8 @@ void shadow_begin(struct shadow *s, uint64_t session, uint32_t client_first, uin
 void shadow_end(struct shadow *s);
 /* Octets that left; those that left before with another value are a finding of the caller's. */
 void shadow_left(struct shadow_way *way, uint32_t seq, const uint8_t *data, uint32_t len);
+/* Something left beyond octets that have not: who sent it was farther on than could be followed. */
+bool shadow_gap(const struct shadow_way *way);
 /* The parser goes on as far as there are octets; `server_first`: a reply came before. */
 void shadow_advance(struct shadow *s, bool server_first);
 
