@@ -238,6 +238,9 @@ static void follow(struct connection *c, bool server_first)
 		check_end(c, flow);
 	if (!read || (c->shadow.alive && c->shadow.session != flow->session))
 		shadow_end(&c->shadow);
+	/* Where the server itself left octets out, its replies are assumed: nobody can follow. */
+	if (c->shadow.alive && flow->content->smtp.one_sided && shadow_gap(&c->shadow.server))
+		shadow_end(&c->shadow);
 	if (!read)
 		return;
 	if (!c->shadow.alive && c->shadow.session != flow->session) {

@@ -35,8 +35,10 @@ void shadow_left(struct shadow_way *way, uint32_t seq, const uint8_t *data, uint
 	for (uint32_t i = 0; i < len; i++) {
 		uint32_t at = seq + i - way->first;
 
-		if (at >= SHADOW_SPAN)
+		if (at >= SHADOW_SPAN) {
+			way->ahead = true;
 			continue;
+		}
 		if (!way->have[at])
 			way->octet[at] = data[i];
 		way->have[at] = true;
@@ -86,6 +88,15 @@ static void content_begins(struct shadow *s)
 	s->in_data =
 		at >= 6 && strncasecmp((const char *)s->client.octet + at - 6, "DATA\r\n", 6) == 0;
 	s->data_at = at;
+}
+
+bool shadow_gap(const struct shadow_way *way)
+{
+	uint32_t at = way->read + run_of(way);
+
+	while (at < SHADOW_SPAN && !way->have[at])
+		at++;
+	return way->ahead || at < SHADOW_SPAN;
 }
 
 static void event(struct shadow *s, const struct mw_smtp_event *ev)

@@ -14,6 +14,7 @@
 struct shadow_way {
 	uint32_t first; /* sequence number of octet 0 */
 	uint32_t read;	/* octets the parser has had */
+	bool ahead;	/* something left that lies beyond what is looked at */
 	bool have[SHADOW_SPAN];
 	uint8_t octet[SHADOW_SPAN];
 };
@@ -38,6 +39,8 @@ void shadow_left(struct shadow_way *way, uint32_t seq, const uint8_t *data, uint
 /* Did something leave, of the message behind DATA, in which a server that takes CR or LF for a line
  * end finds it complete? The octet that completes it there included. */
 bool shadow_lax_end(const struct shadow *s);
+/* Something left beyond octets that have not: who sent it was farther on than could be followed. */
+bool shadow_gap(const struct shadow_way *way);
 /* The parser goes on as far as there are octets; `server_first`: a reply came before. */
 void shadow_advance(struct shadow *s, bool server_first);
 
