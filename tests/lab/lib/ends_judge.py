@@ -135,7 +135,7 @@ def cell(rows):
 
 def write_doc(to, groups, policy, skipped):
 	servers = [server for server in SERVERS if any(server.name == name for name, _ in groups)]
-	to.write(f"\n## With `smuggling: {policy}`\n\n")
+	to.write(f"\n## With `refuse_smuggling: {'true' if policy == 'refuse' else 'false'}`\n\n")
 	for reason in skipped:
 		to.write(f"Not tried: {reason}.\n\n")
 	to.write("| end | " + " | ".join(server.title for server in servers) + " | what we call it | what it is |\n")
