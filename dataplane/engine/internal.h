@@ -222,7 +222,8 @@ struct mw_transfer {
 	struct mw_match *matches;
 	uint32_t match_count;
 	uint64_t end_ns;
-	struct mw_transfer *flow_next; /* of the same connection, oldest first */
+	char refusal_text[MW_REPLY_TEXT_MAX]; /* behind "554 5.7.1 ", when it is refused */
+	struct mw_transfer *flow_next;	      /* of the same connection, oldest first */
 };
 
 /* struct mw_message follows the transfer in its block. */
@@ -246,7 +247,6 @@ struct mw_content {
 	bool has_template, has_client_template;
 	bool server_said;   /* the server itself has refused, or given up, what is to be refused */
 	bool refusal_sinks; /* the refused message has no end that the client and we agree on */
-	char refusal_text[MW_REPLY_TEXT_MAX];
 	uint32_t arrival_count; /* captures only */
 	uint64_t read_ns;	/* of the packet with the last octet that was read */
 	struct mw_arrival arrivals[MW_ARRIVALS];

@@ -3,8 +3,6 @@
  */
 #include "dataplane/engine/internal.h"
 
-#include <stdio.h>
-
 #include "dataplane/flow/fragments.h"
 #include "dataplane/proto/checksum.h"
 
@@ -107,7 +105,7 @@ struct mw_lane *mw_lane_init(
 
 void mw_lane_set_snapshot(struct mw_lane *lane, const struct mw_snapshot *snapshot)
 {
-	if (lane->walked != snapshot->generation) {
+	if (snapshot != NULL && lane->walked != snapshot->generation) {
 		lane->walked = snapshot->generation;
 		if (lane->walk == NULL)
 			lane->walk = lane->open_first;
@@ -427,13 +425,9 @@ static void note_syn(struct mw_flow *flow, const struct mw_frame *f, bool from_c
 /* Open connections of a customer whose verdict has changed. In clear, mail ends with a word (421
  * between two messages, 554 at the end of one); a verdict that is withdrawn before it was said is
  * forgotten. */
-static void verdict_on_open(struct mw_lane *lane, struct mw_flow *flow, enum mw_verdict verdict,
-	const struct mw_verdict_entry *entry)
+static void verdict_on_open(struct mw_lane *lane, struct mw_flow *flow, enum mw_verdict verdict)
 {
 	if (verdict == MW_VERDICT_REJECT) {
-		if (flow->content != NULL && flow->refusal == MW_REFUSAL_NONE)
-			snprintf(flow->content->refusal_text, sizeof(flow->content->refusal_text),
-				"%s", entry->reply);
 		mw_refusal_ask(lane, flow, MW_REFUSAL_SESSION);
 	} else if (flow->refusal == MW_REFUSAL_SESSION && !flow->holding) {
 		mw_refusal_forget(lane, flow);
@@ -449,14 +443,13 @@ static void walk(struct mw_lane *lane)
 	while (lane->walk != NULL && steps-- > 0) {
 		struct mw_flow *flow = lane->walk;
 		enum mw_verdict verdict;
-		const struct mw_verdict_entry *entry =
-			verdict_in_force(lane, flow->customer, &verdict);
 
+		verdict_in_force(lane, flow->customer, &verdict);
 		lane->walk = flow->open_next;
 		if (verdict == MW_VERDICT_RESET)
 			mw_refusal_cut(lane, flow);
 		else
-			verdict_on_open(lane, flow, verdict, entry);
+			verdict_on_open(lane, flow, verdict);
 		if (lane->walk == NULL && lane->walk_again) {
 			lane->walk = lane->open_first;
 			lane->walk_again = false;
@@ -543,7 +536,7 @@ static void in_connection(struct mw_lane *lane, struct mw_flow *flow, struct mw_
 		mw_reply_server(lane, flow, packet, f);
 	if (flow->state != MW_FLOW_CLOSED &&
 		(verdict == MW_VERDICT_REJECT || flow->refusal == MW_REFUSAL_SESSION))
-		verdict_on_open(lane, flow, verdict, entry);
+		verdict_on_open(lane, flow, verdict);
 	if (flow->state != MW_FLOW_CLOSED && mw_session_over(lane, flow))
 		mw_session_close(lane, flow);
 }

@@ -135,7 +135,7 @@ static void feed_kept(struct mw_lane *lane, const struct mw_flow *flow, struct m
 
 		if (run.len == 0)
 			return;
-		mw_talk_feed(lane, talk, run, flow->content->refusal_text);
+		mw_talk_feed(lane, talk, run, "");
 	}
 }
 
@@ -177,6 +177,16 @@ static void tell_server(struct mw_lane *lane, const struct mw_talk *t)
 	lane->counters.reason[MW_REASON_RESET_SENT]++;
 }
 
+/* Of the message that is held, else of the customer's verdict. */
+static const char *what_to_say(const struct mw_lane *lane, const struct mw_flow *flow)
+{
+	for (const struct mw_transfer *t = flow->content->transfers; t != NULL; t = t->flow_next)
+		if (t->holds_flow && t->refuse)
+			return t->refusal_text;
+	return lane->snapshot != NULL ? mw_snapshot_verdict(lane->snapshot, flow->customer)->reply
+				      : "";
+}
+
 /* From here on the client's connection is ours. `code` 0: the server has had the last word. */
 static void speak(struct mw_lane *lane, struct mw_flow *flow, const char *code, bool close)
 {
@@ -191,7 +201,7 @@ static void speak(struct mw_lane *lane, struct mw_flow *flow, const char *code, 
 	mw_dialogue_refused(&t->dialogue, flow->content->refusal_sinks);
 	if (code != NULL)
 		out.len = (uint16_t)snprintf(
-			out.text, sizeof(out.text), "%s %s\r\n", code, flow->content->refusal_text);
+			out.text, sizeof(out.text), "%s %s\r\n", code, what_to_say(lane, flow));
 	mw_talk_say(lane, t, &out);
 	feed_kept(lane, flow, t);
 	if (flow->client.fin && flow->client.fin_seq == t->rcv_nxt) {

@@ -229,15 +229,17 @@ static struct mw_span rule_of(const struct mw_transfer *t)
 /* Written before the flow gives the message up. */
 static void refusal_text(struct mw_transfer *t)
 {
-	char *text = t->flow->content->refusal_text;
-	size_t size = sizeof(t->flow->content->refusal_text);
+	char *text = t->refusal_text;
+	size_t size = sizeof(t->refusal_text);
 	const struct mw_snapshot *snapshot = t->lane->snapshot;
 	struct mw_span rule = rule_of(t);
 	char found[64];
 	size_t len;
 
-	if (t->reason == MW_REASON_REFUSE_VERDICT && !t->smuggles)
-		return; /* it is there: the verdict's own */
+	if (t->reason == MW_REASON_REFUSE_VERDICT) {
+		snprintf(text, size, "%s", mw_snapshot_verdict(snapshot, t->flow->customer)->reply);
+		return;
+	}
 	if (t->smuggles)
 		snprintf(found, sizeof(found), "ambiguous end of data");
 	else
