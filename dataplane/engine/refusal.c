@@ -15,6 +15,7 @@
 #define TRIED_A_POLL 64u
 #define TLS_IDLE_NS  (2 * MW_NS_PER_S)
 #define TLS_LIMIT_NS (60 * MW_NS_PER_S)
+#define RESET_TTL    64
 #define WINDOW_LEAST 65535u
 #define WINDOW_GUESS 8192u /* the server's scale was never seen */
 
@@ -68,7 +69,7 @@ static void send_reset(
 	const struct mw_flow_key *key = &flow->link.key;
 	struct mw_segment s = {
 		.v6 = !mw_ip_is_v4(&key->client),
-		.ttl = 64,
+		.ttl = RESET_TTL,
 		.src = to_server ? key->client : key->server,
 		.dst = to_server ? key->server : key->client,
 		.sport = to_server ? key->client_port : key->server_port,
@@ -160,6 +161,7 @@ static struct mw_talk *begin_talk(struct mw_lane *lane, struct mw_flow *flow)
 	if (t->segment.has_ts && t->mss > 12 + 64)
 		t->mss = (uint16_t)(t->mss - 12);
 	t->to_server = c->to_server;
+	t->to_server.ttl = RESET_TTL; /* the client's may end on the way */
 	t->to_server.flags = MW_TCP_RST | MW_TCP_ACK;
 	t->to_server.seq = flow->client.sent;
 	t->to_server.has_ts = false;

@@ -55,7 +55,8 @@ static void on_frame(struct rig *rig, enum mw_port port, const uint8_t *frame, u
 	if ((f.flags & MW_TCP_RST) != 0) {
 		hand->last_reset_seq = f.seq;
 		if (port == MW_PORT_OUTSIDE)
-			hand->resets_to_server++, hand->reset_seq_to_server = f.seq;
+			hand->resets_to_server++, hand->reset_seq_to_server = f.seq,
+						  hand->reset_ttl_to_server = f.ttl;
 		else
 			hand->resets_to_client++;
 	}

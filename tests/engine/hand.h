@@ -24,6 +24,7 @@ struct hand {
 	/* what the lane made */
 	uint32_t made, made_to_server, resets_to_client, resets_to_server;
 	uint32_t last_reset_seq, reset_seq_to_server;
+	uint8_t reset_ttl_to_server;
 	uint32_t held_back; /* of the client's octets the server has not got, nor acknowledges, so
 			       many */
 	uint8_t to_client[4096]; /* what the lane said to the client, repeats and all */

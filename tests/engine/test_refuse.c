@@ -367,17 +367,19 @@ static void a_wait_has_an_end(void **state)
 }
 
 /* The RST to the server is at the octet that was held, is repeated, and later packets are answered.
- */
+ * It gets there, whatever the client's own packets do. */
 static void the_server_is_told_exactly(void **state)
 {
 	uint32_t decides;
 
 	open_hand((struct rig_options){0});
 	to_end_of_data();
+	hand.client.ttl = 2;
 	hand_say(&hand, &hand.client, "Subject: a\r\n\r\n" FAKE_PHRASE "\r\n.\r\n");
 	decides = hand.client.seq - 1;
 	hand_poll(&hand, MW_NS_PER_MS);
 	assert_int_equal(hand.resets_to_server, 1);
+	assert_int_equal(hand.reset_ttl_to_server, 64);
 	assert_int_equal(hand.reset_seq_to_server, decides);
 	hand_poll(&hand, 250 * MW_NS_PER_MS);
 	assert_int_equal(hand.resets_to_server, 2);

@@ -172,8 +172,10 @@ static void made(enum mw_port port, const uint8_t *frame, uint32_t len)
 			port == MW_PORT_INSIDE ? "client" : "server",
 			h.sport == 25 ? h.dport : h.sport, h.seq, h.seq + h.payload_len, h.ack,
 			h.flags);
-	if (port != MW_PORT_INSIDE || mw_frame_parse(frame, len, len, &h) != MW_FRAME_TCP ||
-		h.payload_len == 0)
+	if (mw_frame_parse(frame, len, len, &h) != MW_FRAME_TCP)
+		return;
+	demand((h.flags & MW_TCP_RST) == 0 || h.ttl >= 64, "a RST of the lane's is heard");
+	if (port != MW_PORT_INSIDE || h.payload_len == 0)
 		return;
 	for (uint32_t i = 0; i < LANE_CONNECTIONS; i++) {
 		struct connection *c = &f.connection[i];
@@ -356,6 +358,9 @@ static void packet(struct connection *c, bool from_client, uint8_t how, const ui
 	case 6:
 		s.mss = 1;
 		break;
+	case 10: /* it may not get there */
+		s.ttl = next();
+		/* fall through */
 	default:
 		me->nxt += len + ((flags & MW_TCP_FIN) != 0);
 		break;

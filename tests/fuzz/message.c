@@ -3,7 +3,7 @@
  * kind's records are the same however the octets are cut; records keep to the lengths their kinds
  * promise; FULL is the message with LF line ends; attachments are as long as the facts say, and no
  * part is longer than the message. Decoders: what was encoded comes back, the same cut anywhere;
- * header functions never write more than they are given room for.
+ * header functions never write more than they are given room for. Archives: message_zip.c.
  *
  * The first octet says what is done, the second what is asked for, the third how it is cut.
  */
@@ -11,7 +11,7 @@
 #include "dataplane/proto/address.h"
 #include "dataplane/proto/decode.h"
 #include "dataplane/proto/header.h"
-#include "tests/fuzz/target.h"
+#include "tests/fuzz/message_zip.h"
 #include "tests/mime/bench.h"
 #include "tests/mime/mail_gen.h"
 
@@ -407,6 +407,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		bench = bench_open();
 	demand(bench != NULL, "the tables can be opened");
 	switch (fuzz_u8(&in) % 8) {
+	case 5:
+		message_zip(&in);
+		break;
 	case 6:
 		decoders(&in);
 		break;
@@ -436,6 +439,19 @@ size_t fuzz_make_up(struct fuzz_random *r, uint8_t *out, size_t size)
 		out[i] = (uint8_t)fuzz_random(r);
 	if (size < 64)
 		return size;
+	if (out[0] % 8 == 5) {
+		static const char *const headers[] = {"PK\3\4", "PK\1\2", "PK\5\6", "MZ", "%PDF-"};
+
+		n = 64 + fuzz_below(r, (uint32_t)(size < 1000 ? size - 63 : 936));
+		for (size_t i = 1; i < n; i++)
+			out[i] = (uint8_t)fuzz_random(r);
+		for (uint32_t i = fuzz_below(r, 6); i > 0; i--) {
+			const char *text = headers[fuzz_below(r, 5)];
+
+			memcpy(out + 3 + fuzz_below(r, (uint32_t)n - 10), text, strlen(text));
+		}
+		return n;
+	}
 	if (out[0] % 8 == 7) {
 		const char *field = fields[fuzz_below(r, sizeof(fields) / sizeof(fields[0]))];
 

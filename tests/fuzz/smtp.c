@@ -6,13 +6,16 @@
  *
  * An input is a row of steps: an octet of direction and length, then so many octets; a few values
  * of it are gaps, a capture of one side, or a long run of one octet. One that begins with 0x7f is
- * a session that keeps the rules (smtp_honest.c): what was sent as a message comes out as one.
+ * a session that keeps the rules (smtp_honest.c): what was sent as a message comes out as one. 0x7e
+ * begins one for the readers that the parser asks (smtp_leafs.c).
  */
 #include "tests/fuzz/smtp_honest.h"
+#include "tests/fuzz/smtp_leafs.h"
 #include "tests/smtp/player.h"
 
 #define RUNS_MAX    16384u /* octets of long runs of an input */
 #define HONEST_MARK 0x7f
+#define LEAFS_MARK  0x7e
 
 const struct fuzz_target fuzz_target = {"smtp", 4000};
 
@@ -81,6 +84,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		smtp_honest(&in);
 		return 0;
 	}
+	if (size > 1 && data[0] == LEAFS_MARK) {
+		fuzz_u8(&in);
+		if (fuzz_u8(&in) % 2 == 0)
+			smtp_hello(&in);
+		else
+			smtp_refusal(&in);
+		return 0;
+	}
 	play_input(&whole, in, (struct fuzz_cuts){.most = 0});
 	same(&whole, in, (struct fuzz_cuts){.most = 1});
 	same(&whole, in, (struct fuzz_cuts){{size}, 7});
@@ -130,11 +141,23 @@ static size_t make_honest(struct fuzz_random *r, uint8_t *out, size_t size)
 	return n < 1 ? 1 : n;
 }
 
+static size_t make_leafs(struct fuzz_random *r, uint8_t *out, size_t size)
+{
+	size_t n = 2 + fuzz_below(r, (uint32_t)(size < 500 ? size - 2 : 498));
+
+	for (size_t i = 0; i < n; i++)
+		out[i] = (uint8_t)fuzz_random(r);
+	out[0] = LEAFS_MARK;
+	return n;
+}
+
 /* Words of both sides in any order, some octets of them changed. */
 size_t fuzz_make_up(struct fuzz_random *r, uint8_t *out, size_t size)
 {
 	if (size > 0 && fuzz_below(r, 6) == 0)
 		return make_honest(r, out, size);
+	if (size > 3 && fuzz_below(r, 8) == 0)
+		return make_leafs(r, out, size);
 
 	uint32_t words = 4 + fuzz_below(r, 60);
 	size_t n = add(out, 0, size, 0x80, "220 hi\r\n");
