@@ -8,7 +8,7 @@
 
 #include "common/contract/wire.h"
 
-enum { VERSION = 1, SETTINGS_VERSION = 2 };
+enum { VERSION = 1, CUSTOMER_VERSION = 2, SETTINGS_VERSION = 2 };
 enum { TAG_CUSTOMER = 'C', TAG_LINE = 'L', TAG_VERDICT = 'V', TAG_SETTINGS = 'S' };
 enum { KEY_PREFIX = 0, KEY_VLAN = 1 }; /* in this order in the table */
 
@@ -139,11 +139,18 @@ static enum mw_reject_at read_reject_at(struct mw_reader *r)
 	return MW_REJECT_AT_MAIL;
 }
 
+static uint8_t version_of(uint8_t tag)
+{
+	return tag == TAG_SETTINGS   ? SETTINGS_VERSION
+	       : tag == TAG_CUSTOMER ? CUSTOMER_VERSION
+				     : VERSION;
+}
+
 static struct mw_writer begin(uint8_t *out, size_t size, uint8_t tag)
 {
 	struct mw_writer w = mw_writer_of(out, size);
 
-	mw_write_u8(&w, tag == TAG_SETTINGS ? SETTINGS_VERSION : VERSION);
+	mw_write_u8(&w, version_of(tag));
 	mw_write_u8(&w, tag);
 	return w;
 }
@@ -157,7 +164,7 @@ static int open_record(struct mw_span in, uint8_t tag, struct mw_reader *r)
 	version = mw_read_u8(r);
 	if (r->failed)
 		return -EBADMSG;
-	if (version != (tag == TAG_SETTINGS ? SETTINGS_VERSION : VERSION))
+	if (version != version_of(tag) && !(tag == TAG_CUSTOMER && version == 1))
 		return -EPROTO;
 	return mw_read_u8(r) == tag ? 0 : -EBADMSG;
 }
@@ -179,6 +186,9 @@ size_t mw_customer_encode(const struct mw_customer_record *rec, uint8_t *out, si
 	write_inspection(&w, rec->inspection);
 	mw_wire_write_bool(&w, rec->shared);
 	mw_wire_write_i32(&w, rec->spam_threshold_milli);
+	mw_write_u32(&w, rec->rate.messages);
+	mw_write_u32(&w, rec->rate.recipients);
+	mw_write_u32(&w, rec->rate.connections);
 	return mw_writer_len(&w);
 }
 
@@ -197,6 +207,11 @@ int mw_customer_decode(struct mw_span in, struct mw_customer_record *out)
 	out->inspection = read_inspection(&r);
 	out->shared = mw_wire_read_bool(&r);
 	out->spam_threshold_milli = mw_wire_read_i32(&r);
+	if (in.data[0] > 1) { /* without limits before */
+		out->rate.messages = mw_read_u32(&r);
+		out->rate.recipients = mw_read_u32(&r);
+		out->rate.connections = mw_read_u32(&r);
+	}
 	return finish(&r);
 }
 

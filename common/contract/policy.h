@@ -51,6 +51,11 @@ const char *mw_inspection_name(
 	enum mw_inspection inspection); /* none metadata content content-sample */
 int mw_inspection_parse(const char *name, enum mw_inspection *out);
 
+/* What a customer under RATE may send in an hour, of all his lines together; 0: no limit. */
+struct mw_rate {
+	uint32_t messages, recipients, connections;
+};
+
 /* A customer as the dataplane needs him. `index` is dense, from 0, never reused for another id. */
 struct mw_customer_record {
 	uint32_t index;
@@ -59,6 +64,7 @@ struct mw_customer_record {
 	enum mw_inspection inspection;
 	bool shared; /* more than one party behind it: nothing is refused automatically */
 	int32_t spam_threshold_milli; /* score from which a message is spam-like, in thousandths */
+	struct mw_rate rate;
 };
 
 /* Key of the `prefix` table: an address prefix or a VLAN. */

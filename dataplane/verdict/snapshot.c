@@ -55,6 +55,7 @@ bool mw_snapshot_smtp_port(const struct mw_snapshot *snap, uint16_t port)
 void mw_customer_entry_set(struct mw_customer_entry *entry, const struct mw_customer_record *rec)
 {
 	*entry = (struct mw_customer_entry){.spam_threshold_milli = rec->spam_threshold_milli,
+		.rate = rec->rate,
 		.inspection = (uint8_t)rec->inspection,
 		.shared = rec->shared,
 		.known = true};

@@ -20,6 +20,7 @@ struct mw_verdict_entry {
 
 struct mw_customer_entry {
 	int32_t spam_threshold_milli;
+	struct mw_rate rate;
 	uint8_t inspection; /* enum mw_inspection */
 	bool shared;	    /* nothing is refused automatically */
 	bool known;	    /* false: an index nobody has */

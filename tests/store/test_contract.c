@@ -33,7 +33,8 @@ static void make(enum kind kind, union record *r)
 			.class_name = "business",
 			.inspection = MW_INSPECTION_CONTENT_SAMPLE,
 			.shared = true,
-			.spam_threshold_milli = -1500};
+			.spam_threshold_milli = -1500,
+			.rate = {60, 300, 30}};
 		break;
 	case LINE:
 		assert_int_equal(mw_prefix_parse("192.0.2.128/25", &r->line.key.prefix), 0);
