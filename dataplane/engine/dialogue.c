@@ -23,11 +23,12 @@ __attribute__((format(printf, 2, 3))) static void add(
 			true; /* more replies than a client that waits its turn can have caused */
 }
 
-void mw_dialogue_greet(
-	struct mw_dialogue *d, const char *name, bool at_hello, struct mw_dialogue_out *out)
+void mw_dialogue_greet(struct mw_dialogue *d, const char *name, bool at_hello, bool later,
+	struct mw_dialogue_out *out)
 {
 	memset(d, 0, sizeof(*d));
 	d->at_hello = at_hello;
+	d->later = later;
 	out->len = 0;
 	out->close = false;
 	add(out, "220 %s ESMTP\r\n", name);
@@ -57,6 +58,7 @@ static void act(
 	struct mw_dialogue *d, const char *name, const char *reply, struct mw_dialogue_out *out)
 {
 	const char *verb = d->verb;
+	const char *code = d->later ? "450 4.7.1" : "550 5.7.1";
 	bool hello = strcmp(verb, "EHLO") == 0 || strcmp(verb, "HELO") == 0;
 
 	d->hello |= hello;
@@ -64,11 +66,11 @@ static void act(
 	if (d->line_len > MW_DIALOGUE_LINE_MAX)
 		add(out, "500 5.5.2 Line too long\r\n");
 	else if (hello && d->at_hello)
-		add(out, "550 5.7.1 %s\r\n", reply);
+		add(out, "%s %s\r\n", code, reply);
 	else if (hello)
 		add(out, "250 %s\r\n", name);
 	else if (strcmp(verb, "MAIL") == 0 || strcmp(verb, "AUTH") == 0)
-		add(out, "550 5.7.1 %s\r\n", reply);
+		add(out, "%s %s\r\n", code, reply);
 	else if (strcmp(verb, "RSET") == 0 || strcmp(verb, "NOOP") == 0)
 		add(out, "250 2.0.0 Ok\r\n");
 	else if (strcmp(verb, "VRFY") == 0)

@@ -17,6 +17,7 @@ struct mw_dialogue {
 	uint16_t line_len; /* octets of the line so far, kept or not */
 	uint8_t verb_len;
 	bool at_hello;	  /* EHLO and HELO are refused already */
+	bool later;	  /* what is refused may come again: 450 for 550 */
 	bool hello, mail; /* said by the client */
 	bool refused;	  /* behind a refused message: nothing is taken any more */
 	bool sinks;	  /* what comes is the rest of that message: not looked at */
@@ -29,10 +30,10 @@ struct mw_dialogue_out {
 	char text[MW_DIALOGUE_OUT_MAX];
 };
 
-/* `at_hello`: 550 to EHLO and HELO too. A sender that insists on TLS leaves behind an EHLO that
- * offers none, and would try again for days without ever hearing why. */
-void mw_dialogue_greet(
-	struct mw_dialogue *d, const char *name, bool at_hello, struct mw_dialogue_out *out);
+/* `later`: 450 instead of 550. `at_hello`: 550 to EHLO and HELO too. A sender that insists on TLS
+ * leaves behind an EHLO that offers none, and would try again for days without ever hearing why. */
+void mw_dialogue_greet(struct mw_dialogue *d, const char *name, bool at_hello, bool later,
+	struct mw_dialogue_out *out);
 /* The other beginning: a message has just been refused. QUIT ends it orderly, anything else with
  * 421. `sinks`: the client may still be in the middle of the message, which is let run out. */
 void mw_dialogue_refused(struct mw_dialogue *d, bool sinks);

@@ -13,6 +13,7 @@
  *   session.c   a connection's beginning and end, its report
  *   share.c     who may take how much of what connections share
  *   responder.c the beginning of a conversation with a refused customer, in the server's place
+ *   rate.c      what a customer under RATE may still send
  *   refusal.c   the beginning of one with the sender of a refused message
  *   talk.c      either conversation, to its end
  */
@@ -203,6 +204,7 @@ struct mw_transfer {
 	bool refuse;
 	bool timed_out; /* released unjudged */
 	bool smuggles;	/* refused for what looks like its end */
+	bool later;	/* refused for now: it may come again */
 	enum mw_transfer_state state;
 	enum mw_reason reason;
 	enum mw_message_class klass;
@@ -260,6 +262,17 @@ struct mw_rules_slot {
 
 #define MW_RULES_SLOTS 4
 
+#define MW_RATE_CUSTOMERS 1024u /* under RATE, with connections of this lane, at a time */
+#define MW_RATE_PROBES	  8u
+#define MW_RATE_REPLY	  "more mail than is agreed for this line in an hour, please try later"
+
+/* Each: the time at which the bucket is full again. */
+struct mw_rate_use {
+	uint32_t customer;
+	uint64_t used_ns; /* 0: nobody's */
+	uint64_t messages_ns, recipients_ns, connections_ns;
+};
+
 /* What one customer has taken of the lane's pools. */
 struct mw_use {
 	uint32_t kept; /* blocks of octets kept, of both directions */
@@ -288,6 +301,7 @@ struct mw_lane {
 	bool walk_again;      /* there were newer ones before all had been seen */
 	uint64_t walked;      /* generation of the verdicts they were held against last */
 	struct mw_use *use;   /* by customer */
+	struct mw_rate_use rate[MW_RATE_CUSTOMERS];
 	struct mw_responder *responder;
 	uint32_t *ham; /* by customer: since his last observation */
 	uint64_t ham_flush_ns;
@@ -425,6 +439,11 @@ void mw_refusal_poll(struct mw_lane *lane);
 void mw_refusal_timeout(struct mw_lane *lane, struct mw_flow *flow);
 /* RST to both ends, without a packet at hand. */
 void mw_refusal_cut(struct mw_lane *lane, struct mw_flow *flow);
+
+/* --- rate.c --- */
+/* One more connection, one more message to so many: taken from the customer's budget, or false. */
+bool mw_rate_connection(struct mw_lane *lane, uint32_t customer);
+bool mw_rate_message(struct mw_lane *lane, uint32_t customer, uint32_t recipients);
 
 /* --- session.c --- */
 /* NULL when the table is full. `content`: inspect it (else metadata, by the customer's class). */

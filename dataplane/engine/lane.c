@@ -306,6 +306,11 @@ static const struct mw_verdict_entry *verdict_in_force(
 	return entry;
 }
 
+static bool is_first(const struct mw_frame *f)
+{
+	return (f->flags & (MW_TCP_SYN | MW_TCP_ACK | MW_TCP_RST)) == MW_TCP_SYN;
+}
+
 /* A packet that belongs to no connection we know. NULL: decided. */
 static struct mw_flow *stranger(struct mw_lane *lane, struct mw_packet *packet,
 	const struct mw_frame *f, const struct mw_flow_key *key, bool from_client)
@@ -322,6 +327,11 @@ static struct mw_flow *stranger(struct mw_lane *lane, struct mw_packet *packet,
 	}
 	entry = verdict_in_force(lane, customer, &verdict);
 	if (from_client && (verdict == MW_VERDICT_REJECT || mw_responder_owns(lane, key))) {
+		mw_responder_packet(lane, packet, f, customer, entry);
+		return NULL;
+	}
+	if (verdict == MW_VERDICT_RATE && from_client && is_first(f) &&
+		!mw_rate_connection(lane, customer)) {
 		mw_responder_packet(lane, packet, f, customer, entry);
 		return NULL;
 	}

@@ -129,7 +129,8 @@ struct mw_lane_sink {
 
 struct mw_lane_config {
 	uint16_t lane;
-	uint64_t key; /* secret of hashes and cookies; equal for all lanes */
+	uint16_t lanes; /* of this appliance: a customer's hourly budget is divided among them */
+	uint64_t key;	/* secret of hashes and cookies; equal for all lanes */
 	const struct mw_port_set *smtp_ports;
 	uint32_t flows;		 /* entries of the flow table */
 	uint32_t contents;	 /* connections inspected at the same time */

@@ -231,13 +231,21 @@ static bool may_speak(const struct mw_flow *flow, uint32_t outstanding)
 	       !mw_smtp_reply_open(smtp) && mw_smtp_replies_outstanding(smtp) == outstanding;
 }
 
+static bool is_for_now(const struct mw_flow *flow)
+{
+	for (const struct mw_transfer *t = flow->content->transfers; t != NULL; t = t->flow_next)
+		if (t->holds_flow && t->refuse)
+			return t->later;
+	return false;
+}
+
 static void try_message(struct mw_lane *lane, struct mw_flow *flow)
 {
 	if (flow->content->server_said) {
 		if (may_speak(flow, mw_smtp_replies_outstanding(&flow->content->smtp)))
 			speak(lane, flow, NULL, true);
 	} else if (may_speak(flow, 1)) {
-		speak(lane, flow, "554 5.7.1", false);
+		speak(lane, flow, is_for_now(flow) ? "451 4.7.1" : "554 5.7.1", false);
 	}
 }
 

@@ -133,7 +133,7 @@ static bool refuses_hello(const struct mw_lane *lane, const struct mw_flow_key *
 /* The last ACK of a handshake, with or without an entry. */
 static struct mw_talk *establish(struct mw_lane *lane, const struct mw_packet *packet,
 	const struct mw_frame *f, const struct mw_flow_key *key, struct mw_talk *t,
-	uint32_t customer)
+	uint32_t customer, bool later)
 {
 	struct mw_dialogue_out out;
 
@@ -151,7 +151,8 @@ static struct mw_talk *establish(struct mw_lane *lane, const struct mw_packet *p
 	t->state = MW_TALK_TALKING;
 	t->snd_una = t->snd_nxt = f->ack;
 	t->out_len = 0;
-	mw_dialogue_greet(&t->dialogue, mw_talk_banner(lane), refuses_hello(lane, key), &out);
+	mw_dialogue_greet(&t->dialogue, mw_talk_banner(lane), refuses_hello(lane, key) && !later,
+		later, &out);
 	mw_talk_say(lane, t, &out);
 	return t;
 }
@@ -160,6 +161,8 @@ void mw_responder_packet(struct mw_lane *lane, struct mw_packet *packet, const s
 	uint32_t customer, const struct mw_verdict_entry *verdict)
 {
 	struct mw_flow_key key = key_of(f);
+	bool later = verdict != NULL && verdict->verdict == MW_VERDICT_RATE;
+	const char *reply = verdict != NULL ? verdict->reply : "";
 	struct mw_talk *t;
 
 	mw_packet_drop(packet, MW_REASON_ANSWERED);
@@ -176,12 +179,12 @@ void mw_responder_packet(struct mw_lane *lane, struct mw_packet *packet, const s
 	if ((f->flags & MW_TCP_ACK) == 0)
 		return;
 	if (t == NULL || t->state == MW_TALK_SYN_RECEIVED) {
-		t = establish(lane, packet, f, &key, t, customer);
+		t = establish(lane, packet, f, &key, t, customer, later);
 		if (t == NULL) {
 			packet->reason = MW_REASON_REJECT_OTHER;
 			mw_responder_reset(lane, packet, f);
 			return;
 		}
 	}
-	mw_talk_segment(lane, t, packet, f, verdict != NULL ? verdict->reply : "");
+	mw_talk_segment(lane, t, packet, f, later && reply[0] == 0 ? MW_RATE_REPLY : reply);
 }

@@ -179,6 +179,19 @@ static bool may_refuse(const struct mw_lane *lane, const struct mw_transfer *t)
 	return !mw_snapshot_customer_entry(lane->snapshot, t->flow->customer)->shared;
 }
 
+/* Beyond what a customer under RATE may send? Asked once a message: it is taken from his budget. */
+static bool over_rate(struct mw_transfer *t)
+{
+	const struct mw_lane *lane = t->lane;
+	uint32_t customer = t->flow->customer;
+
+	if (lane->config.passive || lane->snapshot == NULL || customer == MW_NO_CUSTOMER_INDEX ||
+		mw_verdict_entry_at(mw_snapshot_verdict(lane->snapshot, customer),
+			lane->now_ns / MW_NS_PER_S) != MW_VERDICT_RATE)
+		return false;
+	return !mw_rate_message(t->lane, customer, t->envelope->rcpts_accepted);
+}
+
 /* What policy makes of what was found. A message that is not whole is never refused, but for one
  * that was given up at something that looks like its end. */
 static void choose_action(const struct mw_lane *lane, struct mw_transfer *t)
@@ -206,6 +219,10 @@ static void choose_action(const struct mw_lane *lane, struct mw_transfer *t)
 		t->reason = refuse_spam ? MW_REASON_REFUSE_SPAM : MW_REASON_OBSERVED_SPAM;
 	} else {
 		t->reason = MW_REASON_CLEAN;
+	}
+	if (t->complete && !t->refuse && may && over_rate(t)) {
+		t->refuse = t->later = true;
+		t->reason = MW_REASON_RATE_LIMIT;
 	}
 }
 
@@ -238,6 +255,12 @@ static void refusal_text(struct mw_transfer *t)
 
 	if (t->reason == MW_REASON_REFUSE_VERDICT) {
 		snprintf(text, size, "%s", mw_snapshot_verdict(snapshot, t->flow->customer)->reply);
+		return;
+	}
+	if (t->later) {
+		const char *reply = mw_snapshot_verdict(snapshot, t->flow->customer)->reply;
+
+		snprintf(text, size, "%s", reply[0] != 0 ? reply : MW_RATE_REPLY);
 		return;
 	}
 	if (t->smuggles)

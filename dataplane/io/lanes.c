@@ -90,6 +90,7 @@ int mw_io_lanes_make(
 			return -ENOMEM;
 		}
 		c->lane = i;
+		c->lanes = rig->shared.lanes;
 		c->charsets = lanes->charsets[i];
 		w->lane = mw_lane_init(lanes->memory[i], c, &sink);
 		if (!w->lane) {

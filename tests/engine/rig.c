@@ -110,7 +110,8 @@ void rig_verdict(struct rig *rig, enum mw_verdict verdict, const char *reply)
 
 		customer[i] = (struct mw_customer_record){.index = i,
 			.inspection = MW_INSPECTION_CONTENT,
-			.spam_threshold_milli = 2000};
+			.spam_threshold_milli = 2000,
+			.rate = rig->rate};
 		snprintf(customer[i].id, sizeof(customer[i].id), "K%u", i + 1);
 		line[2 * i].customer_index = line[2 * i + 1].customer_index = i;
 		snprintf(text, sizeof(text), i == 0 ? "192.0.2.0/24" : "198.18.%u.0/24", i);
@@ -147,6 +148,7 @@ void rig_open(struct rig *rig, const struct rig_options *options)
 	memset(rig, 0, sizeof(*rig));
 	fake_open_scans = 0;
 	rig->refuse_spam = options->refuse_spam;
+	rig->rate = options->rate;
 	rig->refuse_smuggling = options->refuse_smuggling;
 	if (charsets == NULL) {
 		assert_int_equal(mw_charset_table_open(&charsets), 0);

@@ -36,6 +36,7 @@ struct rig {
 	uint64_t ham;
 	uint64_t generation; /* of the policy */
 	bool refuse_spam, refuse_smuggling;
+	struct mw_rate rate; /* of every customer */
 };
 
 struct rig_options {
@@ -48,7 +49,8 @@ struct rig_options {
 	uint32_t flows, responders;
 	uint32_t customers;		    /* 0: one */
 	bool refuse_spam, refuse_smuggling; /* live; the fake rule's class is spam */
-	uint16_t port;			    /* 0: 25 */
+	struct mw_rate rate;
+	uint16_t port; /* 0: 25 */
 };
 
 void rig_open(struct rig *rig, const struct rig_options *options);
