@@ -24,15 +24,24 @@ void mw_apply_ruleset_path(
 void mw_apply_verdict(struct mw_apply *apply, struct mw_cases_txn *txn, uint32_t customer_index,
 	uint64_t now_s, struct mw_verdict_record *out)
 {
+	const char *ticket;
+
 	mw_verdict_effective(txn, customer_index, out);
 	if (out->expires_s != 0 && out->expires_s <= now_s) {
 		memset(out, 0, sizeof(*out));
 		out->customer_index = customer_index;
 	}
-	if (out->verdict == MW_VERDICT_PASS)
-		return;
-	mw_settings_reject_reply(
-		apply->core->settings, out->ticket[0] != '\0' ? out->ticket : "(none)", out->reply);
+	ticket = out->ticket[0] != '\0' ? out->ticket : "(none)";
+	if (out->verdict == MW_VERDICT_RATE)
+		mw_settings_rate_reply(apply->core->settings, ticket, out->reply);
+	else if (out->verdict != MW_VERDICT_PASS)
+		mw_settings_reject_reply(apply->core->settings, ticket, out->reply);
+}
+
+static bool same_rate(const struct mw_rate *a, const struct mw_rate *b)
+{
+	return a->messages == b->messages && a->recipients == b->recipients &&
+	       a->connections == b->connections;
 }
 
 void mw_publish_customer(
@@ -43,7 +52,8 @@ void mw_publish_customer(
 		.shared = customer->shared || policy->shared,
 		.spam_threshold_milli = customer->threshold_milli != 0
 						? customer->threshold_milli
-						: policy->spam_threshold_milli};
+						: policy->spam_threshold_milli,
+		.rate = policy->rate};
 	struct mw_customer_record before;
 
 	memcpy(rec.id, customer->id, sizeof(rec.id));
@@ -51,6 +61,7 @@ void mw_publish_customer(
 	if (mw_policy_find_customer(to, customer->id, &before) && before.index == customer->index &&
 		before.inspection == rec.inspection && before.shared == rec.shared &&
 		before.spam_threshold_milli == rec.spam_threshold_milli &&
+		same_rate(&before.rate, &rec.rate) &&
 		strcmp(before.class_name, rec.class_name) == 0)
 		return;
 	mw_policy_put_customer(to, &rec);

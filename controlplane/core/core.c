@@ -22,8 +22,7 @@ void mw_core_init(struct mw_core *core, struct mw_cases *cases, const struct mw_
 
 bool mw_core_verdict_built(enum mw_verdict verdict)
 {
-	return verdict == MW_VERDICT_PASS || verdict == MW_VERDICT_REJECT ||
-	       verdict == MW_VERDICT_RESET;
+	return verdict < MW_VERDICT_COUNT && verdict != MW_VERDICT_DIVERT;
 }
 
 const struct mw_class_policy *mw_core_class(const struct mw_core *core, const char *class_name)

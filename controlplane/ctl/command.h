@@ -119,6 +119,12 @@ bool mw_take_ascii(
 /* --- documents used by several verbs --- */
 json_t *mw_doc_customer(
 	struct mw_command *c, struct mw_cases_txn *txn, const struct mw_desk_customer *customer);
+/* What the customer may send in an hour as long as he is under RATE, 0 for no limit; null under any
+ * other verdict. */
+json_t *mw_doc_rate(const struct mw_command *c, const struct mw_desk_customer *customer,
+	enum mw_verdict verdict);
+/* The same as a sentence of its own: "60 messages, 300 recipients, no limit of connections". */
+void mw_text_rate(FILE *out, const json_t *rate);
 json_t *mw_doc_contacts(struct mw_cases_txn *txn, const char *customer);
 json_t *mw_doc_ticket(
 	struct mw_command *c, struct mw_cases_txn *txn, const struct mw_ticket *ticket);

@@ -46,12 +46,14 @@ json_t *mw_doc_customer(
 	number = mw_ticket_number_of(open);
 	if (open != 0)
 		mw_ticket_number_format(&number, ticket);
-	return json_pack("{s:o, s:o, s:s, s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:b}", "customer",
-		mw_json_text(customer->id), "name", mw_json_text(customer->name), "class",
-		customer->class_name, "inspection", mw_inspection_name(customer->inspection),
-		"verdict", mw_verdict_name(verdict.verdict), "prefixes", prefixes, "contacts",
-		mw_doc_contacts(txn, customer->id), "tam", mw_json_text_or_null(customer->tam),
-		"valid_from", mw_json_time(customer->valid_from_s), "valid_to",
+	return json_pack("{s:o, s:o, s:s, s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:b}",
+		"customer", mw_json_text(customer->id), "name", mw_json_text(customer->name),
+		"class", customer->class_name, "inspection",
+		mw_inspection_name(customer->inspection), "verdict",
+		mw_verdict_name(verdict.verdict), "rate", mw_doc_rate(c, customer, verdict.verdict),
+		"prefixes", prefixes, "contacts", mw_doc_contacts(txn, customer->id), "tam",
+		mw_json_text_or_null(customer->tam), "valid_from",
+		mw_json_time(customer->valid_from_s), "valid_to",
 		mw_json_time(customer->valid_to_s), "ticket", mw_json_text_or_null(ticket),
 		"shared", (int)customer->shared);
 }
@@ -112,6 +114,11 @@ static void show_customer(struct mw_command *c, const char *id)
 
 		mw_text(c->text, keys[i], 12);
 		mw_text(c->text, value != NULL ? value : "-", 0);
+		fputc('\n', c->text);
+	}
+	if (json_is_object(json_object_get(doc, "rate"))) {
+		mw_text(c->text, "rate", 12);
+		mw_text_rate(c->text, json_object_get(doc, "rate"));
 		fputc('\n', c->text);
 	}
 	fputs("lines       ", c->text);

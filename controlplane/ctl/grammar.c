@@ -18,9 +18,12 @@ static const struct mw_grammar table[] = {
 		"take in contacts: customer,position,name,role,phone,email,channel; a customer's list is replaced"},
 	{MW_VERB_CONTACT_LIST, "contact", "list", "CUSTOMER", 1, 1, "", "", "", MW_INPUT_NONE,
 		"whom to call, in which order"},
-	{MW_VERB_VERDICT_SET, "verdict", "set", "CUSTOMER pass|reject|reset --reason TEXT [--expires 2h]",
+	{MW_VERB_VERDICT_SET, "verdict", "set", "CUSTOMER pass|rate|reject|reset|drop --reason TEXT [--expires 2h]",
 		2, 2, "reason expires", "reason", "", MW_INPUT_NONE,
-		"decide by hand; it counts before the ticket's verdict until cleared or expired"},
+		"decide by hand; it counts before the ticket's verdict until cleared or expired.\n"
+		"    rate: the limits of the class, what is beyond them is put off with 4xx.\n"
+		"    drop SWALLOWS mail, nobody is told. Silent discard of accepted mail may be a criminal-law\n"
+		"    matter (section 206 StGB in Germany): an exception that needs its reason, see weirctl(1)"},
 	{MW_VERB_VERDICT_CLEAR, "verdict", "clear", "CUSTOMER", 1, 1, "reason", "", "", MW_INPUT_NONE,
 		"take back what was decided by hand"},
 	{MW_VERB_VERDICT_LIST, "verdict", "list", "", 0, 0, "", "", "", MW_INPUT_NONE,

@@ -111,8 +111,13 @@ static void show(struct mw_command *c, const struct mw_ctl_values *v, const json
 		m->store_fill[0] > .75 || m->store_fill[1] > .75 || m->store_fill[2] > .75
 			? ": raise store: ..._mib in the settings"
 			: "");
-	say(c, "customers", "%" PRIu64 " with %" PRIu64 " lines, %" PRIu64 " refused", m->customers,
-		m->prefixes, m->verdicts[MW_VERDICT_REJECT] + m->verdicts[MW_VERDICT_RESET]);
+	say(c, "customers",
+		"%" PRIu64 " with %" PRIu64 " lines, %" PRIu64 " refused, %" PRIu64
+		" limited, %" PRIu64 " discarded%s",
+		m->customers, m->prefixes,
+		m->verdicts[MW_VERDICT_REJECT] + m->verdicts[MW_VERDICT_RESET],
+		m->verdicts[MW_VERDICT_RATE], m->verdicts[MW_VERDICT_DROP],
+		m->verdicts[MW_VERDICT_DROP] > 0 ? ": weirctl verdict list" : "");
 	say(c, "tasks", "%" PRIu64 " open%s", m->tasks_open,
 		m->tasks_open > 0 ? ": weirctl task list" : "");
 	say(c, "mails",

@@ -1,8 +1,36 @@
 /* weirctl verdict set | clear | list */
+#include <inttypes.h>
 #include <string.h>
 
 #include "controlplane/ctl/command.h"
 #include "controlplane/store/verdicts.h"
+
+json_t *mw_doc_rate(const struct mw_command *c, const struct mw_desk_customer *customer,
+	enum mw_verdict verdict)
+{
+	const struct mw_rate *rate = &mw_core_class(c->ctl->core, customer->class_name)->rate;
+
+	if (verdict != MW_VERDICT_RATE)
+		return json_null();
+	return json_pack("{s:I, s:I, s:I}", "messages", (json_int_t)rate->messages, "recipients",
+		(json_int_t)rate->recipients, "connections", (json_int_t)rate->connections);
+}
+
+void mw_text_rate(FILE *out, const json_t *rate)
+{
+	static const char *const keys[] = {"messages", "recipients", "connections"};
+
+	for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
+		json_int_t limit = json_integer_value(json_object_get(rate, keys[i]));
+
+		fputs(i > 0 ? ", " : "", out);
+		if (limit == 0)
+			fprintf(out, "no limit of %s", keys[i]);
+		else
+			fprintf(out, "%" PRId64 " %s", (int64_t)limit, keys[i]);
+	}
+	fputs(" an hour", out);
+}
 
 static json_t *document(struct mw_command *c, struct mw_cases_txn *txn,
 	struct mw_policy_txn *policy, uint32_t index)
@@ -16,18 +44,19 @@ static json_t *document(struct mw_command *c, struct mw_cases_txn *txn,
 		return NULL;
 	if (mw_policy_get_verdict(policy, index, &published))
 		generation = published.generation;
-	return json_pack("{s:o, s:s, s:o, s:o, s:o, s:o, s:o, s:I, s:o}", "customer",
-		mw_json_text(customer.id), "verdict", mw_verdict_name(rec.verdict), "reason",
-		mw_json_text_or_null(rec.reason), "ticket", mw_json_text_or_null(rec.ticket),
-		"since", mw_json_time(rec.since_s), "expires", mw_json_time(rec.expires_s), "by",
-		mw_json_text_or_null(rec.by), "generation", (json_int_t)generation, "reply",
-		mw_json_text_or_null(rec.reply));
+	return json_pack("{s:o, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:I, s:o}", "customer",
+		mw_json_text(customer.id), "verdict", mw_verdict_name(rec.verdict), "rate",
+		mw_doc_rate(c, &customer, rec.verdict), "reason", mw_json_text_or_null(rec.reason),
+		"ticket", mw_json_text_or_null(rec.ticket), "since", mw_json_time(rec.since_s),
+		"expires", mw_json_time(rec.expires_s), "by", mw_json_text_or_null(rec.by),
+		"generation", (json_int_t)generation, "reply", mw_json_text_or_null(rec.reply));
 }
 
 static void answer_one(struct mw_command *c, uint32_t index)
 {
 	struct mw_cases_txn txn = mw_cases_read(c->ctl->core->cases);
 	struct mw_policy_txn policy;
+	const char *verdict;
 	json_t *doc = NULL;
 
 	if (mw_policy_begin_read(c->ctl->apply->policy, &policy) == 0) {
@@ -37,8 +66,18 @@ static void answer_one(struct mw_command *c, uint32_t index)
 	mw_cases_abort(&txn);
 	if (doc != NULL) {
 		mw_text(c->text, json_string_value(json_object_get(doc, "customer")), 0);
-		fprintf(c->text, ": %s is in force.\n",
-			json_string_value(json_object_get(doc, "verdict")));
+		verdict = json_string_value(json_object_get(doc, "verdict"));
+		fprintf(c->text, ": %s is in force", verdict);
+		if (json_is_object(json_object_get(doc, "rate"))) {
+			fputs(": ", c->text);
+			mw_text_rate(c->text, json_object_get(doc, "rate"));
+		}
+		fputs(".\n", c->text);
+		if (strcmp(verdict, mw_verdict_name(MW_VERDICT_DROP)) == 0)
+			fputs("His mail is swallowed: neither sender nor recipient is told. See "
+			      "weirctl(1) on what the law may say to that. To end it: weirctl "
+			      "verdict clear\n",
+				c->text);
 	}
 	mw_answer(c, doc);
 }
@@ -46,24 +85,40 @@ static void answer_one(struct mw_command *c, uint32_t index)
 static void set(struct mw_command *c, struct mw_desk_customer *customer, struct mw_cases_txn *txn)
 {
 	const char *expires = mw_argument_option(c->arguments, "expires");
+	const struct mw_class_policy *class_policy;
 	char reason[MW_REASON_TEXT_MAX];
 	uint64_t expires_s = 0;
 	enum mw_verdict verdict;
 
 	if (mw_verdict_parse(c->arguments->positional[1], &verdict) != 0) {
-		mw_refuse(c, MW_EXIT_USAGE, "no such verdict: %.40s (pass, reject, reset)",
+		mw_refuse(c, MW_EXIT_USAGE,
+			"no such verdict: %.40s (pass, rate, reject, reset, drop)",
 			c->arguments->positional[1]);
 		return;
 	}
 	if (!mw_core_verdict_built(verdict)) {
 		mw_refuse(c, MW_EXIT_REFUSED,
-			"%s is not in this build: pass, reject and reset are. Nothing was changed",
+			"%s is not in this build: pass, rate, reject, reset and drop are. Nothing "
+			"was changed",
 			mw_verdict_name(verdict));
+		return;
+	}
+	class_policy = mw_core_class(c->ctl->core, customer->class_name);
+	if (verdict == MW_VERDICT_RATE && !mw_settings_class_limits(class_policy)) {
+		mw_refuse(c, MW_EXIT_REFUSED,
+			"class %s has no limit that rate could keep %s to. Next: name one in the "
+			"settings (classes: %s: rate), or set another verdict. Nothing was changed",
+			class_policy->name, customer->id, class_policy->name);
 		return;
 	}
 	if (!mw_take_ascii(c, "the reason", mw_argument_option(c->arguments, "reason"), reason,
 		    sizeof(reason)))
 		return;
+	/* An exception needs its reason, DROP most of all: the audit shows it. */
+	if (reason[strspn(reason, " ")] == '\0') {
+		mw_refuse(c, MW_EXIT_USAGE, "empty: --reason. Nothing was changed");
+		return;
+	}
 	if (expires != NULL) {
 		expires_s = mw_moment(expires, c->now_s);
 		if (expires_s <= c->now_s) {

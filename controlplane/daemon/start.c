@@ -67,7 +67,7 @@ static bool built(const struct mw_settings *settings)
 		if (mw_core_verdict_built(class_policy->ticket.interim))
 			continue;
 		mw_log(MW_LOG_ERROR,
-			"class %s: the interim verdict %s is not in this build, name pass",
+			"class %s: the interim verdict %s is not in this build, name pass or rate",
 			class_policy->name, mw_verdict_name(class_policy->ticket.interim));
 		ok = false;
 	}

@@ -13,6 +13,8 @@ struct mw_class_policy *mw_settings_add_class(struct mw_settings *s, const char 
 	snprintf(c->name, sizeof(c->name), "%s", name);
 	c->inspection = s->inspection_default;
 	c->spam_threshold_milli = 2000;
+	/* What people of a mid-sized office write in an hour, and far less than a spammer needs. */
+	c->rate = (struct mw_rate){.messages = 60, .recipients = 300, .connections = 60};
 	mw_ticket_policy_default(&c->ticket);
 	mw_detect_policy_default(&c->detect);
 	snprintf(c->ticket.class_name, sizeof(c->ticket.class_name), "%s", name);
@@ -49,6 +51,9 @@ void mw_settings_default(struct mw_settings *out)
 	snprintf(out->smtp.banner_name, sizeof(out->smtp.banner_name), "mailweir.invalid");
 	snprintf(out->smtp.reject_reply, sizeof(out->smtp.reject_reply),
 		"outbound mail is refused, ticket %%t, please call %%p or write to %%e");
+	snprintf(out->smtp.rate_reply, sizeof(out->smtp.rate_reply),
+		"more mail than may be sent in an hour, ticket %%t, please call %%p or write to "
+		"%%e");
 	snprintf(out->smtp.refuse_reply, sizeof(out->smtp.refuse_reply),
 		"message refused, please call %%p or write to %%e");
 	out->store.policy_mib = 1024;
@@ -71,6 +76,13 @@ const struct mw_class_policy *mw_settings_class(
 		if (strcmp(settings->classes[i].name, name) == 0)
 			return &settings->classes[i];
 	return NULL;
+}
+
+bool mw_settings_class_limits(const struct mw_class_policy *class_policy)
+{
+	const struct mw_rate *rate = &class_policy->rate;
+
+	return rate->messages != 0 || rate->recipients != 0 || rate->connections != 0;
 }
 
 static void fill_in(const struct mw_settings *s, const char *text, const char *ticket,
@@ -122,4 +134,10 @@ void mw_settings_reject_reply(
 	const struct mw_settings *s, const char *ticket, char out[MW_REPLY_TEXT_MAX])
 {
 	fill_in(s, s->smtp.reject_reply, ticket, out);
+}
+
+void mw_settings_rate_reply(
+	const struct mw_settings *s, const char *ticket, char out[MW_REPLY_TEXT_MAX])
+{
+	fill_in(s, s->smtp.rate_reply, ticket, out);
 }

@@ -22,6 +22,7 @@ struct mw_class_policy {
 	enum mw_inspection inspection; /* inspection_default unless the class names one */
 	bool shared; /* CGNAT pools, shared relays: nothing is refused automatically */
 	int32_t spam_threshold_milli;
+	struct mw_rate rate;		/* of the whole customer, when his verdict is RATE */
 	struct mw_ticket_policy ticket; /* class_name set */
 	struct mw_detect_policy detect;
 };
@@ -59,6 +60,7 @@ struct mw_settings {
 		/* "%t" the ticket, "%p" the desk's phone, "%e" its address, "%n" its name, "%%" a
 		 * percent sign */
 		char reject_reply[MW_REPLY_TEXT_MAX];
+		char rate_reply[MW_REPLY_TEXT_MAX];   /* the same, behind "450 4.7.1 " */
 		char refuse_reply[MW_REPLY_TEXT_MAX]; /* the same without "%t": no ticket yet */
 	} smtp;
 	struct {
@@ -85,10 +87,15 @@ int mw_settings_parse(const char *name, const char *text, size_t len, struct mw_
 /* NULL when there is no class of that name. */
 const struct mw_class_policy *mw_settings_class(
 	const struct mw_settings *settings, const char *name);
+/* False: a customer of this class under RATE would send whatever he likes. */
+bool mw_settings_class_limits(const struct mw_class_policy *class_policy);
 /* What the dataplane follows; ruleset path and generation are the caller's. */
 void mw_settings_to_policy(const struct mw_settings *settings, struct mw_policy_settings *out);
 /* The responder's text for a ticket: reject_reply filled in, printable ASCII, cut to its limit. */
 void mw_settings_reject_reply(
+	const struct mw_settings *settings, const char *ticket, char out[MW_REPLY_TEXT_MAX]);
+/* The same of rate_reply, for a customer under RATE who is over his limit. */
+void mw_settings_rate_reply(
 	const struct mw_settings *settings, const char *ticket, char out[MW_REPLY_TEXT_MAX]);
 
 #endif

@@ -21,7 +21,14 @@
 		.offset = offsetof(struct mw_class_policy, field) \
 	}
 
-#define YEAR_S 31536000.0
+#define R(name_, field)                                                                        \
+	{                                                                                      \
+		.name = name_, .type = MW_YAML_U32, .offset = offsetof(struct mw_rate, field), \
+		.min = 0, .max = RATE_MAX                                                      \
+	}
+
+#define YEAR_S	 31536000.0
+#define RATE_MAX 1000000.0 /* an hour: more is a slip of the hand, who wants no limit names 0 */
 
 static const struct mw_yaml_key detect_keys[] = {
 	D("theta0", MW_YAML_REAL, theta0, 1e-6, 0.49),
@@ -86,8 +93,31 @@ static int take_inspection(
 		y, node, key, &((struct mw_class_policy *)object)->inspection);
 }
 
-/* RATE and DIVERT come with their own parts; until then naming them must not pass for having them.
+static const struct mw_yaml_key rate_keys[] = {
+	R("messages", messages),
+	R("recipients", recipients),
+	R("connections", connections),
+};
+
+/* A key that is not named keeps its default: `rate: {messages: 0}` alone is not "no limit at all".
  */
+static int take_rate(
+	struct mw_yaml *y, yaml_node_t *node, const struct mw_yaml_key *key, void *object)
+{
+	struct mw_rate *rate = &((struct mw_class_policy *)object)->rate;
+	int rc = mw_yaml_section(y, node, key->name, rate_keys,
+		sizeof(rate_keys) / sizeof(rate_keys[0]), rate, NULL);
+
+	if (rc != 0)
+		return rc;
+	if (rate->recipients != 0 && rate->recipients < rate->messages)
+		return mw_yaml_error(y, node, key->name,
+			"recipients lies below messages, which then never counts: a message has "
+			"one at least");
+	return 0;
+}
+
+/* DIVERT comes with its own part; until then naming it must not pass for having it. */
 static int take_interim(
 	struct mw_yaml *y, yaml_node_t *node, const struct mw_yaml_key *key, void *object)
 {
@@ -98,12 +128,12 @@ static int take_interim(
 		return -EINVAL;
 	if (mw_verdict_parse(text, &verdict) != 0)
 		return mw_yaml_error(y, node, key->name, "\"%.40s\" is no verdict", text);
-	if (verdict == MW_VERDICT_RATE || verdict == MW_VERDICT_DIVERT)
-		return mw_yaml_error(
-			y, node, key->name, "%s is not in this version yet; pass is", text);
-	if (verdict != MW_VERDICT_PASS)
+	if (verdict == MW_VERDICT_DIVERT)
 		return mw_yaml_error(y, node, key->name,
-			"%s would stop the customer's mail before he was told; pass", text);
+			"%s is not in this version yet; pass and rate are", text);
+	if (verdict != MW_VERDICT_PASS && verdict != MW_VERDICT_RATE)
+		return mw_yaml_error(y, node, key->name,
+			"%s would stop the customer's mail before he was told; pass or rate", text);
 	((struct mw_class_policy *)object)->ticket.interim = verdict;
 	return 0;
 }
@@ -170,6 +200,7 @@ static const struct mw_yaml_key class_keys[] = {
 	{.name = "interim_verdict", .type = MW_YAML_CUSTOM, .take = take_interim},
 	{.name = "inspection", .type = MW_YAML_CUSTOM, .take = take_inspection},
 	{.name = "detect", .type = MW_YAML_CUSTOM, .take = take_detect},
+	{.name = "rate", .type = MW_YAML_CUSTOM, .take = take_rate},
 	{.name = "spam_threshold",
 		.type = MW_YAML_MILLI,
 		.offset = offsetof(struct mw_class_policy, spam_threshold_milli),
@@ -198,6 +229,9 @@ int mw_settings_take_class(
 		mw_settings_derive(out, (seen & 1u << K_REOPEN) == 0, (seen & 1u << K_CAP) == 0);
 	if (p->hard_cap_s < p->deadline_s)
 		return mw_yaml_error(y, node, out->name, "hard_cap lies before deadline");
+	if (p->interim == MW_VERDICT_RATE && !mw_settings_class_limits(out))
+		return mw_yaml_error(y, node, out->name,
+			"interim_verdict is rate, and rate has no limit above 0");
 	return 0;
 }
 

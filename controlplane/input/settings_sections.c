@@ -179,6 +179,15 @@ static int take_reject_reply(
 	return rc;
 }
 
+/* The desk may set RATE without a case, so the ticket number may be left out. */
+static int take_rate_reply(
+	struct mw_yaml *y, yaml_node_t *node, const struct mw_yaml_key *key, void *object)
+{
+	S *s = object;
+
+	return take_reply_text(y, node, key, "tpen%", s->smtp.rate_reply);
+}
+
 /* A refused message has no ticket yet. */
 static int take_refuse_reply(
 	struct mw_yaml *y, yaml_node_t *node, const struct mw_yaml_key *key, void *object)
@@ -200,6 +209,7 @@ static const struct mw_yaml_key smtp_keys[] = {
 	NAME("banner_name", smtp.banner_name),
 	{.name = "reject_at", .type = MW_YAML_CUSTOM, .take = take_reject_at},
 	{.name = "reject_reply", .type = MW_YAML_CUSTOM, .take = take_reject_reply},
+	{.name = "rate_reply", .type = MW_YAML_CUSTOM, .take = take_rate_reply},
 	{.name = "refuse_reply", .type = MW_YAML_CUSTOM, .take = take_refuse_reply},
 };
 

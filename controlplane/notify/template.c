@@ -148,6 +148,11 @@ static void what_happened(struct body *b, const struct mw_mail_facts *f)
 		when(f, f->ticket->provider_knows_since_s, at),
 		(unsigned long long)f->ticket->evidence_count,
 		f->ticket->evidence_count == 1 ? " is" : "s are");
+	if (f->ticket->verdict == MW_VERDICT_RATE)
+		para(b, "While we work on this together, your lines can send only so much mail an "
+			"hour. What is beyond that gets a temporary answer (4xx): your server "
+			"keeps "
+			"it and tries again, nothing is lost.");
 }
 
 static void evidence(struct body *b, const struct mw_mail_facts *f)

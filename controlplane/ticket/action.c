@@ -67,7 +67,8 @@ void a_begin(struct mw_step *s)
 	take_reason(s);
 	mw_step_cancel_timer(s, MW_TIMER_SUSPECT_END);
 	t->opened_s = s->now_s;
-	t->interim = t->policy.interim;
+	/* Behind a shared line stand others than the one it is about: nothing comes by itself. */
+	t->interim = t->shared ? MW_VERDICT_PASS : t->policy.interim;
 	if (t->interim != MW_VERDICT_PASS)
 		mw_step_set_verdict(s, t->interim, "interim verdict while the case is worked");
 	mw_step_set_timer(s, MW_TIMER_HARD_CAP, mw_ticket_cap_s(t));

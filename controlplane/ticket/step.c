@@ -35,8 +35,9 @@ static const char *check_opening(const struct mw_ticket_event *ev)
 		p->call_attempts == 0 || p->reopen_calls == 0 || p->task_alarm_s == 0 ||
 		p->verify_alarm_s == 0 || p->probation_s == 0 || p->suspect_s == 0)
 		return "the policy lacks a deadline, a cap or a number of calls";
-	if (p->interim == MW_VERDICT_REJECT || p->interim >= MW_VERDICT_COUNT)
-		return "an interim verdict lets the customer work, reject does not";
+	if (p->interim != MW_VERDICT_PASS && p->interim != MW_VERDICT_RATE &&
+		p->interim != MW_VERDICT_DIVERT)
+		return "an interim verdict lets the customer work: pass, rate or divert";
 	return NULL;
 }
 

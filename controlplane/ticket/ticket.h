@@ -121,7 +121,7 @@ struct mw_ticket_policy {
 	int16_t utc_offset_min;	 /* of the desk, when the ticket was opened */
 	uint8_t call_attempts;	 /* calls per contact on no answer or busy, at least 1 */
 	uint8_t reopen_calls;	 /* contacts called after spam in probation, at least 1 */
-	enum mw_verdict interim; /* while the case is worked; never REJECT */
+	enum mw_verdict interim; /* while the case is worked: PASS, RATE, DIVERT */
 	bool immediate;		 /* conclusive evidence disables at once */
 	bool require_ongoing;	 /* expiry disables only while the abuse goes on */
 	bool critical;		 /* never disabled automatically */

@@ -45,7 +45,7 @@ _weirctl() {
 		"task outcome 3")
 			mapfile -t COMPREPLY < <(compgen -W "reached no-answer busy wrong-number voicemail" -- "$cur") ;;
 		"ticket tam-outcome 3") mapfile -t COMPREPLY < <(compgen -W "reached failed" -- "$cur") ;;
-		"verdict set 3") mapfile -t COMPREPLY < <(compgen -W "pass reject reset" -- "$cur") ;;
+		"verdict set 3") mapfile -t COMPREPLY < <(compgen -W "pass rate reject reset drop" -- "$cur") ;;
 		*) mapfile -t COMPREPLY < <(compgen -f -- "$cur") ;;
 		esac
 		;;

@@ -95,7 +95,13 @@ static void words_of_each_mail(void **state)
 	mw_mail_render(MW_MAIL_FOLLOW_UP, &f, &text);
 	assert_true(says(&text, "taken by 2026-11-21 23:27:40 UTC"));
 	assert_true(says(&text, "Hello Ada,"));
+	assert_false(says(&text, "only so much mail an hour"));
+	t.verdict = MW_VERDICT_RATE;
+	mw_mail_render(MW_MAIL_FOLLOW_UP, &f, &text);
+	assert_true(says(&text, "your lines can send only so much mail an hour"));
+	t.verdict = MW_VERDICT_REJECT;
 	mw_mail_render(MW_MAIL_DISABLED, &f, &text);
+	assert_false(says(&text, "only so much mail an hour"));
 	assert_true(says(&text, "OUTBOUND MAIL IS REFUSED since"));
 	print_message("%s\n%s", text.subject, text.body);
 }

@@ -55,6 +55,7 @@ static void errors_name_line_and_key(void **state)
 			"f:3: smtp.ports: more than 8 ports"},
 		{I "smtp:\n  reject_at: rcpt\n", "f:3: smtp.reject_at: \"rcpt\" is none of"},
 		{I "smtp:\n  refuse_reply: \"ticket %t\"\n", "f:3: smtp.refuse_reply: after"},
+		{I "smtp:\n  rate_reply: \"%x\"\n", "f:3: smtp.rate_reply: after % stands t"},
 		{I "smtp:\n  refuse_worm: yes\n", "f:3: smtp.refuse_worm: \"yes\" is neither"},
 		{I "smtp:\n  reject_reply: call us\n", "f:3: smtp.reject_reply: it must hold %t"},
 		{I "smtp:\n  reject_reply: \"%t %x\"\n", "f:3: smtp.reject_reply: after %"},
@@ -71,6 +72,23 @@ static void errors_name_line_and_key(void **state)
 			"f:4: classes.business: hard_cap lies before"},
 		{I "classes:\n  business:\n    interim_verdict: divert\n",
 			"f:4: classes.business.interim_verdict: divert is not in this version"},
+		{I "classes:\n  business:\n    interim_verdict: drop\n",
+			"f:4: classes.business.interim_verdict: drop would stop"},
+		{I "classes:\n  business:\n    interim_verdict: rate\n"
+		   "    rate: {messages: 0, recipients: 0, connections: 0}\n",
+			"f:4: classes.business: interim_verdict is rate, and rate has no limit"},
+		{I "classes:\n  business:\n    rate: 60\n",
+			"f:4: classes.business.rate.: keys and values"},
+		{I "classes:\n  business:\n    rate: {mails: 60}\n",
+			"f:4: classes.business.rate.mails: unknown key"},
+		{I "classes:\n  business:\n    rate:\n      messages: 1000001\n",
+			"f:5: classes.business.rate.messages: 1000001 is out of range"},
+		{I "classes:\n  business:\n    rate: {messages: -1}\n",
+			"f:4: classes.business.rate.messages: -1 is out of range"},
+		{I "classes:\n  business:\n    rate: {connections: 1.5}\n",
+			"f:4: classes.business.rate.connections: 1.5 is no whole number"},
+		{I "classes:\n  business:\n    rate: {messages: 301}\n",
+			"f:4: classes.business.rate: recipients lies below messages"},
 		{I "classes:\n  business:\n    interim_verdict: reject\n",
 			"f:4: classes.business.interim_verdict: reject would stop"},
 		{I "classes:\n  business:\n    call_hours: 8-18\n",
@@ -155,6 +173,47 @@ static void defaults_and_values(void **state)
 				   "+49 1 or write to desk@isp.example");
 }
 
+static void limits_of_a_class(void **state)
+{
+	static const char text[] =
+		I "smtp: {rate_reply: \"slower please, %p\"}\n"
+		  "desk: {phone: \"+49 1\"}\n"
+		  "classes:\n"
+		  "  own: {deadline: 1h}\n"
+		  "  fope: {rate: {messages: 0}, interim_verdict: rate}\n"
+		  "  hosting: {rate: {messages: 1000000, recipients: 1000000, connections: 5}}\n"
+		  "  consumer: {rate: {messages: 10, recipients: 0, connections: 0}}\n"
+		  "  business: {rate: {messages: 0, recipients: 0, connections: 0}}\n";
+	static const struct {
+		const char *name;
+		struct mw_rate rate;
+		bool limits;
+	} want[] = {{"own", {60, 300, 60}, true}, {"fope", {0, 300, 60}, true},
+		{"hosting", {1000000, 1000000, 5}, true}, {"consumer", {10, 0, 0}, true},
+		{"business", {0, 0, 0}, false}};
+	char error[MW_SETTINGS_ERROR_MAX], reply[MW_REPLY_TEXT_MAX];
+	static struct mw_settings s;
+
+	if (mw_settings_parse("f", text, sizeof(text) - 1, &s, error) != 0)
+		fail_msg("%s", error);
+	for (size_t i = 0; i < sizeof(want) / sizeof(want[0]); i++) {
+		const struct mw_class_policy *c = mw_settings_class(&s, want[i].name);
+
+		assert_int_equal(c->rate.messages, want[i].rate.messages);
+		assert_int_equal(c->rate.recipients, want[i].rate.recipients);
+		assert_int_equal(c->rate.connections, want[i].rate.connections);
+		assert_int_equal(mw_settings_class_limits(c), want[i].limits);
+		assert_int_equal(c->ticket.interim,
+			strcmp(want[i].name, "fope") == 0 ? MW_VERDICT_RATE : MW_VERDICT_PASS);
+	}
+	mw_settings_rate_reply(&s, "MW-2026-000123", reply);
+	assert_string_equal(reply, "slower please, +49 1");
+	mw_settings_default(&s);
+	mw_settings_rate_reply(&s, "MW-2026-000123", reply);
+	assert_string_equal(reply, "more mail than may be sent in an hour, ticket MW-2026-000123, "
+				   "please call  or write to ");
+}
+
 static void the_example_is_valid(void **state)
 {
 	char error[MW_SETTINGS_ERROR_MAX];
@@ -170,6 +229,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(errors_name_line_and_key),
 		cmocka_unit_test(defaults_and_values),
+		cmocka_unit_test(limits_of_a_class),
 		cmocka_unit_test(the_example_is_valid),
 	};
 

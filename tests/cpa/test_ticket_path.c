@@ -438,6 +438,56 @@ static void abuse_that_ended_is_a_persons_decision_by_policy(void **state)
 	assert_true(c.t.decision_due);
 }
 
+/* RATE while the case is worked: from its beginning, over its end, and again when it comes back. */
+static void interim_rate(void **state)
+{
+	struct mw_ticket_event opening = case_full_opening();
+	struct case_run c;
+
+	opening.opened.policy.interim = MW_VERDICT_RATE;
+	opening.opened.policy.critical = true; /* he stays able to work */
+	c = opened(opening);
+	assert_int_equal(case_effect(&c, MW_EFFECT_SET_VERDICT)->verdict, MW_VERDICT_RATE);
+	case_do(&c, case_verdict(MW_VERDICT_RATE));
+	assert_int_equal(mw_ticket_timer_due(&c.t, MW_TIMER_VERDICT), 0);
+	case_do(&c, case_report(&c.t, "cleaned"));
+	assert_int_equal(c.t.verdict, MW_VERDICT_RATE);
+	case_do(&c, case_event(MW_TEV_CONFIRM));
+	assert_state(&c, MW_TICKET_RESOLVED); /* the lanes have to take over PASS first */
+	case_effect(&c, MW_EFFECT_CLEAR_VERDICT);
+	case_do(&c, case_verdict(MW_VERDICT_PASS));
+	assert_state(&c, MW_TICKET_PROBATION);
+	case_do(&c, case_evidence(true, false));
+	assert_state(&c, MW_TICKET_OPEN);
+	assert_int_equal(case_effect(&c, MW_EFFECT_SET_VERDICT)->verdict, MW_VERDICT_RATE);
+
+	opening.opened.policy.critical = false;
+	c = opened(opening);
+	case_do(&c, case_call(0, MW_CALL_REACHED));
+	case_fire(&c, MW_TIMER_DEADLINE, 0);
+	assert_state(&c, MW_TICKET_DISABLED);
+	assert_int_equal(case_effect(&c, MW_EFFECT_SET_VERDICT)->verdict, MW_VERDICT_REJECT);
+
+	opening.opened.shared = true; /* others stand behind the line */
+	c = opened(opening);
+	assert_int_equal(case_count(&c, MW_EFFECT_SET_VERDICT), 0);
+	assert_int_equal(c.t.verdict, MW_VERDICT_PASS);
+}
+
+static void interim_verdicts_that_stop_mail_are_refused(void **state)
+{
+	static const enum mw_verdict stops[] = {
+		MW_VERDICT_REJECT, MW_VERDICT_RESET, MW_VERDICT_DROP, MW_VERDICT_COUNT};
+
+	for (size_t i = 0; i < sizeof(stops) / sizeof(stops[0]); i++) {
+		struct case_run c = {.now_s = T0};
+		struct mw_ticket_event opening = case_full_opening();
+
+		opening.opened.policy.interim = stops[i];
+		assert_int_equal(case_try(&c, opening), -EINVAL);
+	}
+}
+
 static void suspicion(void **state)
 {
 	struct mw_ticket_event opening = case_full_opening();
@@ -506,6 +556,8 @@ int main(void)
 		cmocka_unit_test(dispute_and_hold_do_not_stop_the_clock),
 		cmocka_unit_test(release_lets_mail_flow_at_once),
 		cmocka_unit_test(abuse_that_ended_is_a_persons_decision_by_policy),
+		cmocka_unit_test(interim_rate),
+		cmocka_unit_test(interim_verdicts_that_stop_mail_are_refused),
 		cmocka_unit_test(suspicion),
 		cmocka_unit_test(hostile_text_stays_on_its_line),
 		cmocka_unit_test(stale_timers),

@@ -196,9 +196,15 @@ def customers():
 
 
 def verdicts():
-    for verdict in ("rate", "divert", "drop"):
-        check("not in this build" in run("verdict", "set", "quiet", verdict, "--reason", "x", code=1), verdict)
+    text = run("verdict", "set", "quiet", "divert", "--reason", "x", code=1)
+    check("divert is not in this build: pass, rate, reject, reset and drop are" in text, text)
     run("verdict", "set", "quiet", "maybe", "--reason", "x", code=2)
+    for verdict in ("pass", "rate", "reject", "reset", "drop"):
+        for reason in ([], ["--reason"], ["--reason", ""], ["--reason", "  "], ["--reason=a\nb"]):
+            run("verdict", "set", "quiet", verdict, *reason, code=2)
+    check(js("verdict", "list") == [] and plane("verdict", STATE, "quiet") == "pass - -\n", "set without a reason")
+    limits()
+    discard()
     run("verdict", "set", "nobody", "reject", "--reason", "x", code=1)
     run("verdict", "clear", "quiet", code=1)
     run("verdict", "set", "quiet", "reject", "--reason", "by hand", "--expires", "2h")
@@ -213,6 +219,45 @@ def verdicts():
     run("verdict", "set", "quiet", "reset", "--reason", "for a moment", "--expires", "1s")
     wait("the verdict to expire", lambda: js("verdict", "list") == [])
     check(plane("verdict", STATE, "quiet") == "pass - -\n", "an expired verdict stays in the policy")
+
+
+def limits():
+    """RATE, with what the customer's class allows an hour."""
+    text = run("verdict", "set", "quiet", "rate", "--reason", "looks like a newsletter", "--expires", "2h")
+    check("12 messages, no limit of recipients, 60 connections an hour" in text, text)
+    check(plane("verdict", STATE, "quiet") ==
+          "rate - more mail than may be sent in an hour, ticket (none), please call +49 30 1234 or write to "
+          "abuse@isp.example\n", plane("verdict", STATE, "quiet"))
+    rate = {"messages": 12, "recipients": 0, "connections": 60}
+    row = js("verdict", "list")[0]
+    check(row["verdict"] == "rate" and row["rate"] == rate and row["expires"] - row["since"] == 7200, f"{row}")
+    one = js("customer", "show", "quiet")
+    check(one["verdict"] == "rate" and one["rate"] == rate, f"customer show: {one}")
+    check("12 messages, no limit" in run("customer", "show", "quiet"), "customer show has no limits")
+    check(js("customer", "show", "acme")["rate"] is None, "limits without a verdict")
+    check("1 limited, 0 discarded" in run("status"), "status does not count the limited")
+    run("verdict", "clear", "quiet")
+    check(plane("verdict", STATE, "quiet") == "pass - -\n", "the policy still limits")
+    # a class without any limit
+    run("customer", "set", "quiet", "class=free")
+    text = run("verdict", "set", "quiet", "rate", "--reason", "x", code=1)
+    check("class free has no limit" in text and "settings" in text, text)
+    check(js("verdict", "list") == [] and plane("verdict", STATE, "quiet") == "pass - -\n", "set all the same")
+    run("customer", "set", "quiet", "class=consumer")
+
+
+def discard():
+    """DROP: an exception that is told about wherever it can be, and is in the audit with its reason."""
+    check("SWALLOWS mail" in run("verdict", "--help") and "206 StGB" in run("verdict", "--help"), "help of drop")
+    text = run("verdict", "set", "quiet", "drop", "--reason", "court order 12 of today")
+    check("swallowed" in text and "verdict clear" in text, text)
+    check(plane("verdict", STATE, "quiet").startswith("drop "), "the policy has no drop")
+    last = js("audit", "show", "--object", "quiet")[-1]
+    check(last["action"] == "verdict-set" and "drop: court order 12 of today" in str(last) and
+          last["actor"] != "", f"audit {last}")
+    check("1 discarded: weirctl verdict list" in run("status"), "status does not count the discarded")
+    run("verdict", "clear", "quiet")
+    check(plane("verdict", STATE, "quiet") == "pass - -\n", "the policy still discards")
 
 
 def straight_path(restart):
@@ -415,6 +460,11 @@ classes:
     deadline: {DEADLINE}s
     hard_cap: 1h
     grace: 1s
+  consumer:
+    rate: {{messages: 12, recipients: 0}}
+  free:
+    deadline: 1h
+    rate: {{messages: 0, recipients: 0, connections: 0}}
 """)
 
 

@@ -398,6 +398,97 @@ static void desk_before_ticket(void **state)
 	end();
 }
 
+static struct mw_rate published_limits(const char *id, uint64_t *generation)
+{
+	struct mw_customer_record rec = {0};
+	struct mw_policy_txn txn;
+
+	assert_int_equal(mw_policy_begin_read(&w.policy, &txn), 0);
+	assert_true(mw_policy_find_customer(&txn, id, &rec));
+	*generation = txn.generation;
+	mw_policy_end(&txn);
+	return rec.rate;
+}
+
+static void settings_read_again(void)
+{
+	char error[512] = "";
+
+	if (mw_apply_start(&w.apply, &w.core, &w.policy, w.dir, w.now_s, error, sizeof(error)) != 0)
+		fail_msg("%s", error);
+	assert_int_equal(mw_apply_publish(&w.apply, w.now_s), 0);
+}
+
+/* The limits of a class go to the dataplane with each customer; a change of the settings does, too,
+ * and settings that say the same write nothing. */
+static void limits_are_published(void **state)
+{
+	uint64_t before, after;
+	struct mw_rate rate;
+
+	begin();
+	rate = published_limits("quiet", &before);
+	assert_int_equal(rate.messages, 60);
+	assert_int_equal(rate.recipients, 300);
+	assert_int_equal(rate.connections, 60);
+	settings_read_again();
+	published_limits("quiet", &after);
+	assert_int_equal(after, before);
+	for (unsigned field = 0; field < 3; field++) {
+		for (uint8_t i = 0; i < w.settings.class_count; i++) {
+			struct mw_rate *to = &w.settings.classes[i].rate;
+
+			*(field == 0	     ? &to->messages
+				: field == 1 ? &to->recipients
+					     : &to->connections) = 7 + field;
+		}
+		before = after;
+		settings_read_again();
+		rate = published_limits("quiet", &after);
+		assert_true(after > before);
+		assert_int_equal(rate.messages, 7);
+		assert_int_equal(rate.recipients, field >= 1 ? 8 : 300);
+		assert_int_equal(rate.connections, field >= 2 ? 9 : 60);
+	}
+	world_close(&w);
+	world_open(&w); /* and they are still there, in the record as it is stored */
+	rate = published_limits("acme", &after);
+	assert_true(rate.messages == 7 && rate.recipients == 8 && rate.connections == 9);
+	end();
+}
+
+/* RATE while the case is worked, with a reply of its own; REJECT at the deadline. */
+static void interim_rate(void **state)
+{
+	struct mw_verdict_record verdict;
+	uint64_t key;
+
+	world_dir(&w, "path");
+	for (uint8_t i = 0; i < w.settings.class_count; i++)
+		w.settings.classes[i].ticket.interim = MW_VERDICT_RATE;
+	world_open(&w);
+	world_customer(&w, "acme", "192.0.2.0/24", 2);
+	world_customer(&w, "quiet", "198.51.100.0/24", 1);
+	key = until_awaiting();
+	assert_int_equal(world_verdict(&w, 0, &verdict), MW_VERDICT_RATE);
+	assert_string_equal(verdict.ticket, "MW-2026-000001");
+	assert_string_equal(verdict.reply,
+		"more mail than may be sent in an hour, ticket MW-2026-000001, please call "
+		"+49 30 1234 or write to abuse@example.net");
+	assert_int_equal(world_verdict(&w, 1, &verdict), MW_VERDICT_PASS);
+	load(key);
+	assert_int_equal(mw_ticket_timer_due(&ticket, MW_TIMER_VERDICT), 0); /* it was told */
+	w.now_s = ticket.deadline_s;
+	world_turn(&w);
+	assert_int_equal(world_verdict(&w, 0, &verdict), MW_VERDICT_REJECT);
+	assert_non_null(strstr(verdict.reply, "outbound mail is refused, ticket MW-2026-000001"));
+	assert_int_equal(world_desk(&w, key, MW_TEV_REPORT, "cleaned"), 0);
+	assert_int_equal(world_desk(&w, key, MW_TEV_CONFIRM, ""), 0);
+	assert_int_equal(world_state(&w, key), MW_TICKET_PROBATION);
+	assert_int_equal(world_verdict(&w, 0, &verdict), MW_VERDICT_PASS);
+	end();
+}
+
 /* Retention: evidence goes when its time is over, unless a legal hold stands. */
 static void evidence_ends(void **state)
 {
@@ -456,6 +547,8 @@ int main(void)
 		cmocka_unit_test(spam_in_probation),
 		cmocka_unit_test(released_at_once),
 		cmocka_unit_test(desk_before_ticket),
+		cmocka_unit_test(limits_are_published),
+		cmocka_unit_test(interim_rate),
 		cmocka_unit_test(evidence_ends),
 		cmocka_unit_test(dates),
 	};
