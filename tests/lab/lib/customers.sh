@@ -15,7 +15,7 @@ customers_make() {
 	# So that there is an idle connection at all: it is kept when a mail is through.
 	cat >>"$LAB_DIR/postfix/etc/main.cf" <<-END
 		smtp_connection_cache_destinations = static:all
-		smtp_connection_cache_time_limit = 30s
+		smtp_connection_cache_time_limit = 120s
 		bounce_size_limit = 1000
 	END
 	# Retries come when the lab asks for them.
