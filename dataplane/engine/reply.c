@@ -323,7 +323,7 @@ void mw_reply_server(struct mw_lane *lane, struct mw_flow *flow, struct mw_packe
 		keep_template(flow, packet, frame);
 	if (frame->payload_len > 0 && mw_near(half, seq)) { /* else no receiver takes it */
 		payload_in(lane, flow, packet, frame, seq);
-		if (flow->content == NULL)
+		if (!packet->forward || flow->state == MW_FLOW_CLOSED)
 			return;
 	} else {
 		/* How far it is, whether its octets came by here or went another way. */

@@ -948,9 +948,32 @@ static void a_full_budget_slows_down(void **state)
 	}
 }
 
+/* Everything the server still says in one segment with its FIN, and inspection ends within it: the
+ * FIN is one all the same, or the connection would be open for half an hour. */
+static void a_fin_behind_the_last_straw(void **state)
+{
+	static const char *const last = "250 OK\r\n250 OK\r\n354 go on\r\n221 bye\r\n";
+	struct rig_options options = {0};
+
+	hand_open(&hand, &options);
+	hand_shake(&hand);
+	hand_envelope(&hand);
+	hand_say(&hand, &hand.client, "BDAT 4 LAST\r\n\r\nabQUIT\r\n");
+	hand_raw(&hand, &hand.server, MW_TCP_ACK | MW_TCP_PSH | MW_TCP_FIN, hand.server.seq, last,
+		strlen(last));
+	hand.server.seq += (uint32_t)strlen(last) + 1;
+	hand_raw(&hand, &hand.client, MW_TCP_ACK | MW_TCP_FIN, hand.client.seq, NULL, 0);
+	hand.client.seq++;
+	hand_raw(&hand, &hand.server, MW_TCP_ACK, hand.server.seq, NULL, 0);
+	assert_int_equal(hand.rig.sessions, 1);
+	assert_int_equal(hand.rig.session.reason, MW_REASON_DESYNC);
+	hand_close(&hand);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_fin_behind_the_last_straw),
 		cmocka_unit_test(a_keep_alive_draws_an_acknowledgement),
 		cmocka_unit_test(a_hasty_keep_alive_says_the_truth),
 		cmocka_unit_test(a_repeat_loses_what_was_acknowledged),
