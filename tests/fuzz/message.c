@@ -95,6 +95,10 @@ static void on_record(void *ctx, const struct mw_record *r)
 			seen->attachment[r->stream] += r->data.len;
 		return;
 	}
+	if (r->kind == MW_RECORD_PLAIN) { /* the name of a file may come before or behind text */
+		*h += mix(mix_span(0, r->data), &r->stream, sizeof(r->stream));
+		return;
+	}
 	*h = mix_span(*h, r->name);
 	*h = mix_span(*h, r->data);
 	*h = mix(*h, &r->stream, sizeof(r->stream));
