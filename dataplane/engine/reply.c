@@ -210,19 +210,12 @@ static void keep_template(
 	struct mw_flow *flow, const struct mw_packet *packet, const struct mw_frame *frame)
 {
 	struct mw_segment *t = &flow->content->to_client;
+	uint32_t before = t->tsval;
 
-	if (!mw_segment_keep_l2(t, packet->data, frame))
+	if (!mw_segment_keep(t, packet->data, frame))
 		return;
-	t->v6 = frame->v6;
-	t->ttl = frame->ttl;
-	t->src = frame->src;
-	t->dst = frame->dst;
-	t->sport = frame->sport;
-	t->dport = frame->dport;
-	t->window = frame->window;
-	if (!flow->content->has_client_template || (int32_t)(frame->tsval - t->tsval) > 0)
-		t->tsval = frame->tsval;
-	t->has_ts = frame->has_ts;
+	if (flow->content->has_client_template)
+		t->tsval = mw_seq_max(before, t->tsval); /* ours may not go back (RFC 7323, 5.3) */
 	flow->content->has_client_template = true;
 }
 

@@ -170,19 +170,8 @@ static void keep_template(
 {
 	struct mw_segment *t = &flow->content->to_server;
 
-	if (!mw_segment_keep_l2(t, packet->data, frame))
+	if (!mw_segment_keep(t, packet->data, frame))
 		return;
-	t->v6 = frame->v6;
-	t->ttl = frame->ttl;
-	t->src = frame->src;
-	t->dst = frame->dst;
-	t->sport = frame->sport;
-	t->dport = frame->dport;
-	t->ack = frame->ack;
-	t->window = frame->window;
-	t->has_ts = frame->has_ts;
-	t->tsval = frame->tsval;
-	t->tsecr = frame->tsecr;
 	flow->content->has_template = true;
 	/* What came in fragments is longer than what the way to the server carries in one. */
 	if (frame->payload_len > flow->segment_max && !packet->joined)

@@ -15,6 +15,24 @@ bool mw_segment_keep_l2(
 	return true;
 }
 
+bool mw_segment_keep(struct mw_segment *t, const uint8_t *data, const struct mw_frame *frame)
+{
+	if (!mw_segment_keep_l2(t, data, frame))
+		return false;
+	t->v6 = frame->v6;
+	t->ttl = frame->ttl;
+	t->src = frame->src;
+	t->dst = frame->dst;
+	t->sport = frame->sport;
+	t->dport = frame->dport;
+	t->ack = frame->ack;
+	t->window = frame->window;
+	t->has_ts = frame->has_ts;
+	t->tsval = frame->tsval;
+	t->tsecr = frame->tsecr;
+	return true;
+}
+
 bool mw_segment_answer_l2(
 	struct mw_segment *segment, const uint8_t *data, const struct mw_frame *frame)
 {

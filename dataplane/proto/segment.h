@@ -30,6 +30,9 @@ struct mw_segment {
  * nothing is that a parse has seen. */
 bool mw_segment_keep_l2(
 	struct mw_segment *segment, const uint8_t *data, const struct mw_frame *frame);
+/* All headers of a frame but sequence number and flags: what a segment in its sender's name needs.
+ */
+bool mw_segment_keep(struct mw_segment *segment, const uint8_t *data, const struct mw_frame *frame);
 /* The same turned round: destination and source MAC exchanged, MPLS labels left out (those of the
  * way back are known to the neighbour alone; he gets a plain IP packet to route). */
 bool mw_segment_answer_l2(

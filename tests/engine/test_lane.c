@@ -18,30 +18,7 @@
 #include "tests/engine/fake_scan.h"
 #include "tests/engine/mail.h"
 #include "tests/engine/rig.h"
-
-static uint64_t seed_now;
-
-static int print_seed(void **state)
-{
-	print_message("# last seed %llu\n", (unsigned long long)seed_now);
-	return 0;
-}
-
-/* MW_TEST_SEED: that one alone. */
-static uint64_t first(void)
-{
-	const char *seed = getenv("MW_TEST_SEED");
-
-	return seed != NULL ? strtoull(seed, NULL, 10) : 1;
-}
-
-static uint64_t rounds(uint64_t usual)
-{
-	if (getenv("MW_TEST_SEED") != NULL)
-		return first();
-	return getenv("MW_TEST_ROUNDS") != NULL ? strtoull(getenv("MW_TEST_ROUNDS"), NULL, 10)
-						: usual;
-}
+#include "tests/engine/rounds.h"
 
 static uint64_t judged(const struct rig *rig)
 {

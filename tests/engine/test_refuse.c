@@ -17,31 +17,9 @@
 #include "tests/engine/fake_scan.h"
 #include "tests/engine/hand.h"
 #include "tests/engine/mail.h"
+#include "tests/engine/rounds.h"
 
 #define REPLY "Mail from this customer is refused, ticket MW-2026-000123, call +49 89 1234"
-
-static uint64_t seed_now;
-
-static int print_seed(void **state)
-{
-	print_message("# last seed %llu\n", (unsigned long long)seed_now);
-	return 0;
-}
-
-static uint64_t first(void)
-{
-	const char *seed = getenv("MW_TEST_SEED");
-
-	return seed != NULL ? strtoull(seed, NULL, 10) : 1;
-}
-
-static uint64_t rounds(uint64_t usual)
-{
-	if (getenv("MW_TEST_SEED") != NULL)
-		return first();
-	return getenv("MW_TEST_ROUNDS") != NULL ? strtoull(getenv("MW_TEST_ROUNDS"), NULL, 10)
-						: usual;
-}
 
 struct run {
 	struct rig rig;
