@@ -36,10 +36,13 @@ static json_t *session_json(const struct mw_event_session *s)
 
 static json_t *message_json(const struct mw_event_message *m)
 {
-	return json_pack("{s:s, s:i, s:s, s:s, s:b, s:b, s:I}", "type", "message", "client_port",
-		(int)m->client_port, "subject", m->subject, "class",
-		mw_message_class_name(m->klass), "refused", (int)m->refused, "complete",
-		(int)m->complete, "size", (json_int_t)m->size);
+	char fingerprint[17];
+
+	snprintf(fingerprint, sizeof(fingerprint), "%016" PRIx64, m->fingerprint);
+	return json_pack("{s:s, s:i, s:s, s:s, s:s, s:b, s:b, s:I}", "type", "message",
+		"client_port", (int)m->client_port, "subject", m->subject, "fingerprint",
+		fingerprint, "class", mw_message_class_name(m->klass), "refused", (int)m->refused,
+		"complete", (int)m->complete, "size", (json_int_t)m->size);
 }
 
 static int print(void *ctx, uint64_t seq, const struct mw_event *event, struct mw_span record)

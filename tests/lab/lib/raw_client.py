@@ -49,6 +49,17 @@ class Talk:
 		self.say("DATA", "3")
 		self.say(text + "\r\n.")
 
+	def chunks(self, sender, recipient, text, octets):
+		"""Like mail(), in chunks of so many octets (RFC 3030), the last one with LAST."""
+		self.say(f"MAIL FROM:<{sender}>")
+		self.say(f"RCPT TO:<{recipient}>")
+		rest = text.encode() + b"\r\n"
+		while rest:
+			chunk, rest = rest[:octets], rest[octets:]
+			last = b"" if rest else b" LAST"
+			self.socket.sendall(b"BDAT %d%b\r\n" % (len(chunk), last) + chunk)
+			self.expect("2")
+
 
 def letter(sender, recipient, octets):
 	line = "An ordinary line of an ordinary letter, one of many.\r\n"
@@ -88,4 +99,5 @@ def main():
 	sys.stdout.write(said + "\n")
 
 
-main()
+if __name__ == "__main__":
+	main()
