@@ -156,7 +156,7 @@ judge_refused() { # ROW CLIENT KIND WAY
 	fi
 	[[ $(stored "$1") -eq 0 && $(stored "hidden$1") -eq 0 ]] || fault+=' STORED by the server'
 	! server_knows "$1" || fault+=' in queue or log of the server'
-	text="${text:0:7} 554 5.7.1 ... ${text##*: }"
+	[[ -n $fault ]] || text="bounced 554 5.7.1 ... worm ${NAME_OF[$3]}, reference $reference"
 }
 
 judge_observed() { # ROW CLIENT
