@@ -498,27 +498,23 @@ static bool begins_with_hello(const struct mw_packet *packet, const struct mw_fr
 	return n > 0 && (strncasecmp(p, "EHLO ", n) == 0 || strncasecmp(p, "HELO ", n) == 0);
 }
 
-/* Between two commands a capture may be joined, too: the session is told as one seen in mid-stream,
- * and its messages all the same. */
+/* Where a transaction begins a capture may be joined, too: the session is told as one seen in
+ * mid-stream, and its messages all the same. Not at a later command: what it belongs to was not
+ * seen. */
 static void join_midstream(struct mw_lane *lane, struct mw_flow *flow,
 	const struct mw_packet *packet, const struct mw_frame *frame)
 {
-	static const char *const begins[] = {
-		"MAIL FROM:", "RCPT TO:", "RSET\r\n", "DATA\r\n", "BDAT "};
+	static const char begins[] = "MAIL FROM:";
 	const char *p = (const char *)packet->data + frame->payload;
 
-	for (size_t i = 0; i < sizeof(begins) / sizeof(begins[0]); i++) {
-		size_t n = strlen(begins[i]);
-
-		if (frame->payload_have < n || strncasecmp(p, begins[i], n) != 0)
-			continue;
-		flow->handshake = true;
-		flow->uninspected = true;
-		flow->reason = MW_REASON_MIDSTREAM;
-		lane->counters.reason[MW_REASON_MIDSTREAM]++;
-		mw_smtp_join(&flow->content->smtp);
+	if (frame->payload_have < sizeof(begins) - 1 ||
+		strncasecmp(p, begins, sizeof(begins) - 1) != 0)
 		return;
-	}
+	flow->handshake = true;
+	flow->uninspected = true;
+	flow->reason = MW_REASON_MIDSTREAM;
+	lane->counters.reason[MW_REASON_MIDSTREAM]++;
+	mw_smtp_join(&flow->content->smtp);
 }
 
 /* Has the client heard the server? Then it is no flood, and its content is looked at. */
