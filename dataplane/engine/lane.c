@@ -327,6 +327,11 @@ static struct mw_flow *stranger(struct mw_lane *lane, struct mw_packet *packet,
 		mw_responder_packet(lane, packet, f, customer, entry);
 		return NULL;
 	}
+	if (!from_client && mw_responder_owns(lane, key)) { /* its entry is gone, we still talk */
+		mw_responder_reset(lane, packet, f);
+		mw_packet_drop(packet, MW_REASON_AFTER_REFUSAL);
+		return NULL;
+	}
 	if (verdict == MW_VERDICT_RESET && from_client) {
 		mw_responder_reset(lane, packet, f);
 		mw_packet_drop(packet, MW_REASON_VERDICT_RESET);
