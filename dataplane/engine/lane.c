@@ -326,6 +326,8 @@ static struct mw_flow *stranger(struct mw_lane *lane, struct mw_packet *packet,
 		return NULL;
 	}
 	entry = verdict_in_force(lane, customer, &verdict);
+	if (from_client && is_first(f) && verdict == MW_VERDICT_PASS)
+		mw_responder_forget(lane, key); /* free again, he begins anew on these ports */
 	if (from_client && (verdict == MW_VERDICT_REJECT || mw_responder_owns(lane, key))) {
 		mw_responder_packet(lane, packet, f, customer, entry);
 		return NULL;
@@ -333,6 +335,11 @@ static struct mw_flow *stranger(struct mw_lane *lane, struct mw_packet *packet,
 	if (verdict == MW_VERDICT_RATE && from_client && is_first(f) &&
 		!mw_rate_connection(lane, customer)) {
 		mw_responder_packet(lane, packet, f, customer, entry);
+		return NULL;
+	}
+	if (!from_client && mw_responder_owns(lane, key)) { /* its entry is gone, we still talk */
+		mw_responder_reset(lane, packet, f);
+		mw_packet_drop(packet, MW_REASON_AFTER_REFUSAL);
 		return NULL;
 	}
 	if (verdict == MW_VERDICT_RESET && from_client) {

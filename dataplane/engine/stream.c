@@ -380,7 +380,8 @@ static void fin_in(
 							      !mw_seq_before(end, half->nxt))))) {
 		half->fin = true;
 		half->fin_seq = end;
-		if (half->acked == half->fin_seq + 1) { /* captured before it */
+		/* Captured before it; where an octet was read the number is that octet's. */
+		if (half->acked == half->fin_seq + 1 && !mw_seq_before(half->fin_seq, half->nxt)) {
 			half->acked = half->fin_seq;
 			half->fin_acked = true;
 		}

@@ -516,6 +516,22 @@ static void one_who_left_behind_ehlo_is_refused_there(void **state)
 	hand_close(&hand);
 }
 
+/* The client has heard its 554 and begins anew on the same ports: a connection like any other. */
+static void a_new_connection_is_a_new_one(void **state)
+{
+	open_hand((struct rig_options){0});
+	to_end_of_data();
+	hand_say(&hand, &hand.client, "Subject: a\r\n\r\n" FAKE_PHRASE "\r\n.\r\n");
+	hand_poll(&hand, MW_NS_PER_MS);
+	assert_non_null(memmem(hand.to_client, hand.to_client_len, "554 5.7.1", 9));
+	hand.client.seq += 100000;
+	assert_int_equal(hand_raw(&hand, &hand.client, MW_TCP_SYN, hand.client.seq++, NULL, 0),
+		MW_REASON_INSPECTED);
+	assert_true(hand.packet.forward);
+	assert_int_equal(hand.rig.lane->responder->table.used, 0);
+	hand_close(&hand);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -536,6 +552,7 @@ int main(void)
 		cmocka_unit_test(an_idle_client_is_told),
 		cmocka_unit_test(a_withdrawn_verdict_leaves_no_trace),
 		cmocka_unit_test(one_who_left_behind_ehlo_is_refused_there),
+		cmocka_unit_test(a_new_connection_is_a_new_one),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -8,6 +8,7 @@
  *
  * The first octet picks the reader, the rest is the file.
  */
+#include <ctype.h>
 #include <errno.h>
 
 #define PCRE2_CODE_UNIT_WIDTH 8
@@ -151,15 +152,19 @@ static bool automaton_met(const struct mw_sequence *s, struct mw_span text)
 	return met;
 }
 
+/* Capitals are letters; a NUL is an octet like others. */
+static bool same_letters(const uint8_t *a, const uint8_t *b, size_t len)
+{
+	while (len > 0 && tolower(*a) == tolower(*b))
+		a++, b++, len--;
+	return len == 0;
+}
+
 static bool has_literal(const struct mw_literals *l, struct mw_span text)
 {
 	for (size_t i = 0; i < l->count; i++)
 		for (size_t at = 0; at + l->items[i].len <= text.len; at++)
-			if (strncasecmp((const char *)text.data + at,
-				    (const char *)l->items[i].data, l->items[i].len) == 0 &&
-				memchr(l->items[i].data, 0, l->items[i].len) == NULL)
-				return true;
-			else if (memcmp(text.data + at, l->items[i].data, l->items[i].len) == 0)
+			if (same_letters(text.data + at, l->items[i].data, l->items[i].len))
 				return true;
 	return false;
 }
