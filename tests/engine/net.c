@@ -303,7 +303,8 @@ static void receive(struct net *net, struct net_peer *p, const uint8_t *frame, u
 		p->fin_received = true;
 	if (net->on_data != NULL && (p->in_len > p->in_read || !was_open))
 		net->on_data(net->ctx, net, p->end);
-	if (f.payload_len > 0 || (f.flags & MW_TCP_FIN) != 0)
+	/* One that lies before the window is answered, too, empty or not (RFC 9293, 3.10.7.4). */
+	if (f.payload_len > 0 || (f.flags & MW_TCP_FIN) != 0 || (int32_t)(offset - p->in_len) < 0)
 		send_segment(net, p, p->nxt, 0, MW_TCP_ACK);
 	pump(net, p, false);
 }
