@@ -184,15 +184,6 @@ static void count_refusal(struct mw_flow *flow, const struct mw_smtp_event *even
 		count_to_most(&flow->recipients_unknown);
 }
 
-static void uninspected(struct mw_lane *lane, struct mw_flow *flow, enum mw_reason reason)
-{
-	if (flow->uninspected)
-		return;
-	flow->reason = (uint8_t)reason;
-	flow->uninspected = true;
-	lane->counters.reason[reason]++;
-}
-
 void mw_content_event(struct mw_lane *lane, struct mw_flow *flow, const struct mw_smtp_event *event)
 {
 	note_last_word(flow, event);
@@ -236,7 +227,7 @@ void mw_content_event(struct mw_lane *lane, struct mw_flow *flow, const struct m
 		break;
 	case MW_SMTP_TLS: /* content memory is needed for the client's hello still */
 		if (!flow->ending)
-			uninspected(lane, flow, event->reason);
+			mw_flow_uninspected(lane, flow, event->reason);
 		break;
 	case MW_SMTP_TLS_HELLO:
 		mw_tls_keep(lane, flow, event->hello);
@@ -269,11 +260,7 @@ void mw_content_client_gap(struct mw_lane *lane, struct mw_flow *flow, uint32_t 
 	mw_smtp_gap_client(&flow->content->smtp, len);
 	flow->client.nxt += len;
 	mw_reassembly_trim(&flow->client.kept, flow->client.nxt);
-	if (flow->reason == MW_REASON_NONE) {
-		flow->reason = MW_REASON_GAP;
-		flow->uninspected = true;
-		lane->counters.reason[MW_REASON_GAP]++;
-	}
+	mw_flow_uninspected(lane, flow, MW_REASON_GAP);
 }
 
 /* Every message that is still open or unanswered is ended, judged as far as it came, and reported.
@@ -330,7 +317,7 @@ void mw_content_lose(struct mw_lane *lane, struct mw_flow *flow, enum mw_reason 
 {
 	if (flow->ending) /* the parser's last words while the session is being closed */
 		return;
-	uninspected(lane, flow, reason);
+	mw_flow_uninspected(lane, flow, reason);
 	if (flow->refusal == MW_REFUSAL_MESSAGE && !lane->config.passive) {
 		mw_refusal_cut(lane, flow); /* what is to be refused must not go on its way */
 		return;

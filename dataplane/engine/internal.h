@@ -64,6 +64,8 @@
  */
 #define MW_RST_AWAY_MAX (1u << 24)
 
+#define MW_RESET_TTL 64 /* of a RST of ours: it has to be heard, whatever its sender chose */
+
 #define MW_HOLES_MAX 8
 
 struct mw_hole {
@@ -386,6 +388,17 @@ static inline bool mw_near(const struct mw_half *half, uint32_t seq)
 static inline bool mw_flow_inspected(const struct mw_flow *flow)
 {
 	return flow->mode == MW_MODE_CONTENT && flow->state != MW_FLOW_CLOSED;
+}
+
+/* Some part of it is not read: why, of the first such part. */
+static inline void mw_flow_uninspected(
+	struct mw_lane *lane, struct mw_flow *flow, enum mw_reason reason)
+{
+	if (flow->uninspected)
+		return;
+	flow->uninspected = true;
+	flow->reason = (uint8_t)reason;
+	lane->counters.reason[reason]++;
 }
 
 static inline void mw_flow_anomaly(

@@ -457,6 +457,11 @@ static void walk(struct mw_lane *lane)
 {
 	uint32_t steps = WALKED_A_POLL;
 
+	/* Here and not at the end of a round: the last connection may close between two polls. */
+	if (lane->walk == NULL && lane->walk_again) {
+		lane->walk = lane->open_first;
+		lane->walk_again = false;
+	}
 	while (lane->walk != NULL && steps-- > 0) {
 		struct mw_flow *flow = lane->walk;
 		enum mw_verdict verdict;
@@ -467,10 +472,6 @@ static void walk(struct mw_lane *lane)
 			mw_refusal_cut(lane, flow);
 		else
 			verdict_on_open(lane, flow, verdict);
-		if (lane->walk == NULL && lane->walk_again) {
-			lane->walk = lane->open_first;
-			lane->walk_again = false;
-		}
 	}
 }
 

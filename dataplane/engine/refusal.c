@@ -15,7 +15,6 @@
 #define TRIED_A_POLL 64u
 #define TLS_IDLE_NS  (2 * MW_NS_PER_S)
 #define TLS_LIMIT_NS (60 * MW_NS_PER_S)
-#define RESET_TTL    64
 #define WINDOW_LEAST 65535u
 #define WINDOW_GUESS 8192u /* the server's scale was never seen */
 
@@ -69,7 +68,7 @@ static void send_reset(
 	const struct mw_flow_key *key = &flow->link.key;
 	struct mw_segment s = {
 		.v6 = !mw_ip_is_v4(&key->client),
-		.ttl = RESET_TTL,
+		.ttl = MW_RESET_TTL,
 		.src = to_server ? key->client : key->server,
 		.dst = to_server ? key->server : key->client,
 		.sport = to_server ? key->client_port : key->server_port,
@@ -161,22 +160,13 @@ static struct mw_talk *begin_talk(struct mw_lane *lane, struct mw_flow *flow)
 	if (t->segment.has_ts && t->mss > 12 + 64)
 		t->mss = (uint16_t)(t->mss - 12);
 	t->to_server = c->to_server;
-	t->to_server.ttl = RESET_TTL; /* the client's may end on the way */
+	t->to_server.ttl = MW_RESET_TTL; /* the client's may end on the way */
 	t->to_server.flags = MW_TCP_RST | MW_TCP_ACK;
 	t->to_server.seq = flow->client.sent;
 	t->to_server.has_ts = false;
 	t->reset_due = true;
 	t->reset_ns = lane->now_ns + 200 * MW_NS_PER_MS;
 	return t;
-}
-
-static void tell_server(struct mw_lane *lane, const struct mw_talk *t)
-{
-	uint32_t size = mw_segment_write(
-		&t->to_server, mw_span_of(NULL, 0), lane->frame, sizeof(lane->frame));
-
-	mw_lane_transmit(lane, MW_PORT_OUTSIDE, lane->frame, size);
-	lane->counters.reason[MW_REASON_RESET_SENT]++;
 }
 
 /* Of the message that is held, else of the customer's verdict. */
@@ -199,7 +189,7 @@ static void speak(struct mw_lane *lane, struct mw_flow *flow, const char *code, 
 		mw_refusal_cut(lane, flow);
 		return;
 	}
-	tell_server(lane, t);
+	mw_talk_reset_server(lane, t);
 	mw_dialogue_refused(&t->dialogue, flow->content->refusal_sinks);
 	if (code != NULL)
 		out.len = (uint16_t)snprintf(

@@ -399,8 +399,6 @@ static void fin_in(
 	half->fin_sent = packet->forward;
 }
 
-#define RESET_TTL 64
-
 /* Writes the client's RST anew where anything about it could keep it from being heard: another
  * number, a low hop limit, options (a server throws away what carries a signature it does not
  * expect). */
@@ -409,7 +407,7 @@ static void write_reset(
 {
 	struct mw_segment s = {
 		.v6 = frame->v6,
-		.ttl = RESET_TTL,
+		.ttl = MW_RESET_TTL,
 		.src = frame->src,
 		.dst = frame->dst,
 		.sport = frame->sport,
@@ -420,7 +418,7 @@ static void write_reset(
 		.window = frame->window,
 	};
 	bool plain = frame->l4 - frame->l3 == (frame->v6 ? 40 : 20) &&
-		     packet->len == frame->l4 + 20u && frame->ttl >= RESET_TTL;
+		     packet->len == frame->l4 + 20u && frame->ttl >= MW_RESET_TTL;
 	uint32_t size;
 
 	if ((plain && frame->seq == seq) || !mw_segment_keep_l2(&s, packet->data, frame))
@@ -512,9 +510,7 @@ static void join_midstream(struct mw_lane *lane, struct mw_flow *flow,
 		strncasecmp(p, begins, sizeof(begins) - 1) != 0)
 		return;
 	flow->handshake = true;
-	flow->uninspected = true;
-	flow->reason = MW_REASON_MIDSTREAM;
-	lane->counters.reason[MW_REASON_MIDSTREAM]++;
+	mw_flow_uninspected(lane, flow, MW_REASON_MIDSTREAM);
 	mw_smtp_join(&flow->content->smtp);
 }
 

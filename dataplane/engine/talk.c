@@ -236,17 +236,21 @@ void mw_talk_segment(struct mw_lane *lane, struct mw_talk *t, const struct mw_pa
 		mw_talk_arm(lane, t);
 }
 
+void mw_talk_reset_server(struct mw_lane *lane, const struct mw_talk *t)
+{
+	uint32_t size = mw_segment_write(
+		&t->to_server, mw_span_of(NULL, 0), lane->frame, sizeof(lane->frame));
+
+	mw_lane_transmit(lane, MW_PORT_OUTSIDE, lane->frame, size);
+	lane->counters.reason[MW_REASON_RESET_SENT]++;
+}
+
 /* The server may have lost the RST, and would keep the message's beginning for minutes. */
 static void repeat_reset(struct mw_lane *lane, struct mw_talk *t)
 {
-	uint32_t size;
-
 	if (!t->reset_due || lane->now_ns < t->reset_ns)
 		return;
-	size = mw_segment_write(
-		&t->to_server, mw_span_of(NULL, 0), lane->frame, sizeof(lane->frame));
-	mw_lane_transmit(lane, MW_PORT_OUTSIDE, lane->frame, size);
-	lane->counters.reason[MW_REASON_RESET_SENT]++;
+	mw_talk_reset_server(lane, t);
 	t->reset_due = ++t->resets < RESETS;
 	t->reset_ns = lane->now_ns + 800 * MW_NS_PER_MS;
 }

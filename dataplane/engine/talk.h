@@ -77,6 +77,8 @@ void mw_talk_segment(struct mw_lane *lane, struct mw_talk *talk, const struct mw
 /* In order, from the client: for octets that came before the conversation began. */
 void mw_talk_feed(
 	struct mw_lane *lane, struct mw_talk *talk, struct mw_span octets, const char *reply);
+/* The RST that the server gets at the octet that was held. */
+void mw_talk_reset_server(struct mw_lane *lane, const struct mw_talk *talk);
 const char *mw_talk_banner(const struct mw_lane *lane);
 void mw_talk_send(struct mw_lane *lane, const struct mw_segment *segment, struct mw_span payload);
 void mw_talk_send_syn_ack(
