@@ -532,6 +532,29 @@ static void a_new_connection_is_a_new_one(void **state)
 	hand_close(&hand);
 }
 
+/* A verdict comes while older ones are still being looked at, and the connections that were left
+ * for that all close: those before them are held against the newest all the same. */
+static void no_open_connection_is_forgotten(void **state)
+{
+	open_hand((struct rig_options){.flows = 1024});
+	for (uint16_t i = 0; i < 300; i++) {
+		hand.client.sport = (uint16_t)(20000 + i);
+		hand_raw(&hand, &hand.client, MW_TCP_SYN, 1000, NULL, 0);
+	}
+	rig_verdict(&hand.rig, MW_VERDICT_PASS, NULL);
+	hand_poll(&hand, MW_NS_PER_MS); /* 256 of them */
+	rig_verdict(&hand.rig, MW_VERDICT_RESET, NULL);
+	for (uint16_t i = 250; i < 300; i++) {
+		hand.client.sport = (uint16_t)(20000 + i);
+		hand_raw(&hand, &hand.client, MW_TCP_RST, 1001, NULL, 0);
+	}
+	hand.resets_to_server = 0;
+	for (int i = 0; i < 5; i++)
+		hand_poll(&hand, MW_NS_PER_MS);
+	assert_int_equal(hand.resets_to_server, 250);
+	hand_close(&hand);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -553,6 +576,7 @@ int main(void)
 		cmocka_unit_test(a_withdrawn_verdict_leaves_no_trace),
 		cmocka_unit_test(one_who_left_behind_ehlo_is_refused_there),
 		cmocka_unit_test(a_new_connection_is_a_new_one),
+		cmocka_unit_test(no_open_connection_is_forgotten),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
