@@ -9,11 +9,13 @@
 #include "common/contract/event_fields.h"
 
 /* Each kind has a version of its own; all that ever were are read. */
-enum { VERSION = 1, SESSION_VERSION = 2 };
+enum { VERSION = 1, SESSION_VERSION = 2, LANE_VERSION = 2 };
 
 static uint8_t version_of(enum mw_event_kind kind)
 {
-	return kind == MW_EVENT_SESSION ? SESSION_VERSION : VERSION;
+	return kind == MW_EVENT_SESSION ? SESSION_VERSION
+	       : kind == MW_EVENT_LANE	? LANE_VERSION
+					: VERSION;
 }
 
 /* Name and code on the wire; codes are never reused. */
@@ -66,6 +68,8 @@ static uint8_t kind_code(enum mw_event_kind kind)
 		return 3;
 	case MW_EVENT_LANE:
 		return 4;
+	case MW_EVENT_DIVERT:
+		return 5;
 	}
 	return 0;
 }
@@ -81,6 +85,8 @@ static enum mw_event_kind kind_of(uint8_t code)
 		return MW_EVENT_SESSION;
 	case 4:
 		return MW_EVENT_LANE;
+	case 5:
+		return MW_EVENT_DIVERT;
 	default:
 		return (enum mw_event_kind)0;
 	}
@@ -100,6 +106,28 @@ static void read_ham(struct mw_reader *r, struct mw_event_ham *h)
 	h->customer_index = mw_read_u32(r);
 	h->lane = mw_read_u16(r);
 	h->ham = mw_read_u32(r);
+}
+
+static void write_divert(struct mw_writer *w, const struct mw_event_divert *d)
+{
+	mw_write_u64(w, d->time_us);
+	mw_write_u32(w, d->customer_index);
+	mw_write_u16(w, d->lane);
+	mw_write_u32(w, d->diverted);
+	mw_write_u32(w, d->passed);
+	mw_write_u32(w, d->put_off);
+	mw_write_u32(w, d->refused);
+}
+
+static void read_divert(struct mw_reader *r, struct mw_event_divert *d)
+{
+	*d = (struct mw_event_divert){.time_us = mw_read_u64(r)};
+	d->customer_index = mw_read_u32(r);
+	d->lane = mw_read_u16(r);
+	d->diverted = mw_read_u32(r);
+	d->passed = mw_read_u32(r);
+	d->put_off = mw_read_u32(r);
+	d->refused = mw_read_u32(r);
 }
 
 static void write_anomalies(struct mw_writer *w, uint64_t anomalies)
@@ -219,9 +247,13 @@ static void write_lane(struct mw_writer *w, const struct mw_event_lane *l)
 		mw_wire_write_reason(w, (enum mw_reason)i);
 		mw_write_u64(w, l->packets[i]);
 	}
+	if ((unsigned)l->gateway > MW_EVENT_GATEWAY_UP)
+		w->failed = true;
+	mw_write_u8(w, (uint8_t)l->gateway);
+	mw_write_u64(w, l->gateway_changes);
 }
 
-static void read_lane(struct mw_reader *r, struct mw_event_lane *l)
+static void read_lane(struct mw_reader *r, uint8_t version, struct mw_event_lane *l)
 {
 	uint64_t *gauge[GAUGES];
 	unsigned count;
@@ -243,6 +275,14 @@ static void read_lane(struct mw_reader *r, struct mw_event_lane *l)
 			r->failed = true; /* never written so: not ours */
 		l->packets[reason] = value;
 	}
+	if (version < 2)
+		return;
+	l->gateway = (enum mw_event_gateway)mw_read_u8(r);
+	if ((unsigned)l->gateway > MW_EVENT_GATEWAY_UP) {
+		l->gateway = MW_EVENT_GATEWAY_NONE;
+		r->failed = true;
+	}
+	l->gateway_changes = mw_read_u64(r);
 }
 
 size_t mw_event_encode(const struct mw_event *event, uint8_t *out, size_t size)
@@ -264,6 +304,9 @@ size_t mw_event_encode(const struct mw_event *event, uint8_t *out, size_t size)
 		break;
 	case 4:
 		write_lane(&w, &event->lane);
+		break;
+	case 5:
+		write_divert(&w, &event->divert);
 		break;
 	default:
 		return 0;
@@ -312,7 +355,10 @@ int mw_event_decode(struct mw_span in, struct mw_event *out)
 		read_session(&r, version, &out->session);
 		break;
 	case MW_EVENT_LANE:
-		read_lane(&r, &out->lane);
+		read_lane(&r, version, &out->lane);
+		break;
+	case MW_EVENT_DIVERT:
+		read_divert(&r, &out->divert);
 		break;
 	default:
 		return -EPROTO;

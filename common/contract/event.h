@@ -21,6 +21,7 @@ enum mw_event_kind {
 	MW_EVENT_HAM = 2,     /* the ham of one customer since his last observation */
 	MW_EVENT_SESSION = 3, /* a session that lost content inspection or showed an anomaly */
 	MW_EVENT_LANE = 4,    /* counters of a lane */
+	MW_EVENT_DIVERT = 5,  /* connections of one customer under DIVERT, since the last such */
 };
 
 enum mw_message_class { MW_CLASS_HAM, MW_CLASS_SPAM, MW_CLASS_WORM };
@@ -71,6 +72,15 @@ struct mw_event_ham {
 	uint32_t ham;
 };
 
+/* New connections of a customer under DIVERT, and what became of them. */
+struct mw_event_divert {
+	uint64_t time_us;
+	uint32_t customer_index;
+	uint16_t lane;
+	uint32_t diverted;		   /* led to the gateway */
+	uint32_t passed, put_off, refused; /* the gateway was down: by the policy's fallback */
+};
+
 /* How the ClientHello of a session came: what its server name is worth. */
 enum mw_event_tls {
 	MW_EVENT_TLS_NONE,   /* not under TLS, or its beginning was not seen */
@@ -103,6 +113,13 @@ struct mw_event_session {
 	char tls_server_name[MW_EVENT_TEXT_MAX];
 };
 
+/* The gateway of diverted mail, as a lane sees it. */
+enum mw_event_gateway {
+	MW_EVENT_GATEWAY_NONE, /* none is configured, or there is no port to it */
+	MW_EVENT_GATEWAY_DOWN,
+	MW_EVENT_GATEWAY_UP,
+};
+
 /* Counters of a lane since its start, one value a reason and a few gauges. */
 struct mw_event_lane {
 	uint64_t time_us;
@@ -113,6 +130,9 @@ struct mw_event_lane {
 	uint64_t flows, flows_max, messages, held, held_ns_max, scan_ns, scanned_bytes;
 	uint64_t event_drops;
 	uint64_t policy_generation, ruleset_generation;
+	/* Since version 2; 0 in older records. */
+	enum mw_event_gateway gateway;
+	uint64_t gateway_changes; /* how often it went up or down */
 };
 
 struct mw_event {
@@ -122,6 +142,7 @@ struct mw_event {
 		struct mw_event_ham ham;
 		struct mw_event_session session;
 		struct mw_event_lane lane;
+		struct mw_event_divert divert;
 	};
 };
 

@@ -8,7 +8,7 @@
 
 #include "common/contract/wire.h"
 
-enum { VERSION = 1, CUSTOMER_VERSION = 2, SETTINGS_VERSION = 2 };
+enum { VERSION = 1, CUSTOMER_VERSION = 3, SETTINGS_VERSION = 3 };
 enum { TAG_CUSTOMER = 'C', TAG_LINE = 'L', TAG_VERDICT = 'V', TAG_SETTINGS = 'S' };
 enum { KEY_PREFIX = 0, KEY_VLAN = 1 }; /* in this order in the table */
 
@@ -109,6 +109,28 @@ static enum mw_verdict read_verdict(struct mw_reader *r)
 	return MW_VERDICT_PASS;
 }
 
+/* A class says where mail goes, not whether: everything else is a decision about one customer. */
+static bool of_class(enum mw_verdict v)
+{
+	return v == MW_VERDICT_PASS || v == MW_VERDICT_DIVERT;
+}
+
+static void write_class_verdict(struct mw_writer *w, enum mw_verdict v)
+{
+	if (!of_class(v))
+		w->failed = true;
+	write_verdict(w, v);
+}
+
+static enum mw_verdict read_class_verdict(struct mw_reader *r)
+{
+	enum mw_verdict v = read_verdict(r);
+
+	if (!of_class(v))
+		r->failed = true;
+	return v;
+}
+
 static void write_inspection(struct mw_writer *w, enum mw_inspection v)
 {
 	if ((unsigned)v >= MW_INSPECTION_COUNT)
@@ -164,7 +186,9 @@ static int open_record(struct mw_span in, uint8_t tag, struct mw_reader *r)
 	version = mw_read_u8(r);
 	if (r->failed)
 		return -EBADMSG;
-	if (version != version_of(tag) && !(tag == TAG_CUSTOMER && version == 1))
+	/* Customers are not written anew at each start: all versions are read. */
+	if (version != version_of(tag) &&
+		!(tag == TAG_CUSTOMER && version >= 1 && version < CUSTOMER_VERSION))
 		return -EPROTO;
 	return mw_read_u8(r) == tag ? 0 : -EBADMSG;
 }
@@ -189,6 +213,9 @@ size_t mw_customer_encode(const struct mw_customer_record *rec, uint8_t *out, si
 	mw_write_u32(&w, rec->rate.messages);
 	mw_write_u32(&w, rec->rate.recipients);
 	mw_write_u32(&w, rec->rate.connections);
+	mw_wire_write_bool(&w, rec->is_line);
+	mw_write_u32(&w, rec->is_line ? rec->owner : 0);
+	write_class_verdict(&w, rec->class_verdict);
 	return mw_writer_len(&w);
 }
 
@@ -212,23 +239,35 @@ int mw_customer_decode(struct mw_span in, struct mw_customer_record *out)
 		out->rate.recipients = mw_read_u32(&r);
 		out->rate.connections = mw_read_u32(&r);
 	}
+	if (in.data[0] > 2) { /* of no line, and of a class without verdict */
+		out->is_line = mw_wire_read_bool(&r);
+		out->owner = mw_read_u32(&r);
+		if (!out->is_line && out->owner != 0)
+			r.failed = true;
+		out->class_verdict = read_class_verdict(&r);
+	}
 	return finish(&r);
+}
+
+static bool prefix_valid(const struct mw_prefix *prefix)
+{
+	if (prefix->len > 128)
+		return false;
+	for (int i = 0; i < 16; i++) {
+		int bits = (int)prefix->len - 8 * i;
+		uint8_t host = (uint8_t)(bits >= 8 ? 0 : bits <= 0 ? 0xff : 0xff >> bits);
+
+		if ((prefix->net.octet[i] & host) != 0)
+			return false;
+	}
+	return true;
 }
 
 static bool key_valid(const struct mw_line_key *key)
 {
 	if (key->is_vlan)
 		return key->vlan_outer >= 1 && key->vlan_outer <= 4094 && key->vlan_inner <= 4094;
-	if (key->prefix.len > 128)
-		return false;
-	for (int i = 0; i < 16; i++) {
-		int bits = (int)key->prefix.len - 8 * i;
-		uint8_t host = (uint8_t)(bits >= 8 ? 0 : bits <= 0 ? 0xff : 0xff >> bits);
-
-		if ((key->prefix.net.octet[i] & host) != 0)
-			return false;
-	}
-	return true;
+	return prefix_valid(&key->prefix);
 }
 
 static void write_key(struct mw_writer *w, const struct mw_line_key *key)
@@ -336,6 +375,36 @@ int mw_verdict_decode(struct mw_span in, struct mw_verdict_record *out)
 	return finish(&r);
 }
 
+static void write_reachable(struct mw_writer *w, const struct mw_policy_settings *rec)
+{
+	if (rec->reachable_count > MW_REACHABLE_MAX) {
+		w->failed = true;
+		return;
+	}
+	mw_write_u8(w, rec->reachable_count);
+	for (unsigned i = 0; i < rec->reachable_count; i++) {
+		if (!prefix_valid(&rec->reachable[i]))
+			w->failed = true;
+		mw_wire_write_ip(w, &rec->reachable[i].net);
+		mw_write_u8(w, rec->reachable[i].len);
+	}
+}
+
+static void read_reachable(struct mw_reader *r, struct mw_policy_settings *out)
+{
+	out->reachable_count = mw_read_u8(r);
+	if (out->reachable_count > MW_REACHABLE_MAX) {
+		out->reachable_count = 0;
+		r->failed = true;
+	}
+	for (unsigned i = 0; i < out->reachable_count; i++) {
+		mw_wire_read_ip(r, &out->reachable[i].net);
+		out->reachable[i].len = mw_read_u8(r);
+		if (!prefix_valid(&out->reachable[i]))
+			r->failed = true;
+	}
+}
+
 enum { PORTS_MAX = sizeof(((struct mw_policy_settings *)0)->smtp_ports) / sizeof(uint16_t) };
 
 size_t mw_policy_settings_encode(const struct mw_policy_settings *rec, uint8_t *out, size_t size)
@@ -363,6 +432,9 @@ size_t mw_policy_settings_encode(const struct mw_policy_settings *rec, uint8_t *
 	if ((unsigned)rec->reject_at >= MW_REJECT_AT_COUNT)
 		return 0;
 	mw_write_u8(&w, reject_ats[rec->reject_at].code);
+	mw_wire_write_bool(&w, rec->observe);
+	write_reachable(&w, rec);
+	mw_divert_write(&w, &rec->divert);
 	return mw_writer_len(&w);
 }
 
@@ -394,5 +466,8 @@ int mw_policy_settings_decode(struct mw_span in, struct mw_policy_settings *out)
 	mw_wire_read_text(&r, out->banner_name, sizeof(out->banner_name), MW_WIRE_ASCII);
 	mw_wire_read_text(&r, out->refuse_reply, sizeof(out->refuse_reply), MW_WIRE_ASCII);
 	out->reject_at = read_reject_at(&r);
+	out->observe = mw_wire_read_bool(&r);
+	read_reachable(&r, out);
+	mw_divert_read(&r, &out->divert);
 	return finish(&r);
 }

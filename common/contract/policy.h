@@ -7,6 +7,7 @@
 
 #include "common/base/ip.h"
 #include "common/base/span.h"
+#include "common/contract/divert.h"
 
 #define MW_CUSTOMER_ID_MAX   64 /* with the NUL, as all of these */
 #define MW_CLASS_MAX	     32
@@ -14,7 +15,8 @@
 #define MW_REPLY_TEXT_MAX    201 /* printable ASCII, one line: ends in the sender's bounce */
 #define MW_ACTOR_MAX	     64
 #define MW_TICKET_MAX	     20	  /* "MW-2026-000123" */
-#define MW_POLICY_RECORD_MAX 1024 /* no encoded policy record is longer */
+#define MW_REACHABLE_MAX     16	  /* destinations that no verdict keeps anybody from */
+#define MW_POLICY_RECORD_MAX 2048 /* no encoded policy record is longer */
 
 enum mw_verdict {
 	MW_VERDICT_PASS,
@@ -56,15 +58,19 @@ struct mw_rate {
 	uint32_t messages, recipients, connections;
 };
 
-/* A customer as the dataplane needs him. `index` is dense, from 0, never reused for another id. */
+/* A customer as the dataplane needs him. `index` is dense, from 0, never reused for another id. A
+ * line that has a verdict of its own has a record, too, with the values of its customer. */
 struct mw_customer_record {
 	uint32_t index;
+	bool is_line;
+	uint32_t owner; /* of a line: its customer's index */
 	char id[MW_CUSTOMER_ID_MAX];
 	char class_name[MW_CLASS_MAX];
 	enum mw_inspection inspection;
 	bool shared; /* more than one party behind it: nothing is refused automatically */
 	int32_t spam_threshold_milli; /* score from which a message is spam-like, in thousandths */
 	struct mw_rate rate;
+	enum mw_verdict class_verdict; /* PASS or DIVERT: in force where none was set for him */
 };
 
 /* Key of the `prefix` table: an address prefix or a VLAN. */
@@ -108,6 +114,10 @@ struct mw_policy_settings {
 	enum mw_reject_at reject_at;
 	char refuse_reply[MW_REPLY_TEXT_MAX]; /* what a refused message is told behind "554 5.7.1 "
 					       */
+	bool observe; /* verdicts and refusals are reported as they would be, and not acted on */
+	uint8_t reachable_count;
+	struct mw_prefix reachable[MW_REACHABLE_MAX]; /* servers: the abuse desk's own, say */
+	struct mw_divert_settings divert;
 };
 
 /* The key alone, as the line table has it: octet order is network, then length; VLANs come last. */

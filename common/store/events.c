@@ -177,6 +177,7 @@ static void aggregate(struct append *a, struct mw_span record)
 	case MW_EVENT_SESSION:
 		a->loss.sessions++;
 		break;
+	case MW_EVENT_DIVERT: /* the lane's own counters have their sum */
 	case MW_EVENT_LANE:
 		break;
 	}

@@ -13,6 +13,7 @@
 #include "common/base/span.h"
 #include "common/contract/event.h"
 #include "common/contract/reason.h"
+#include "dataplane/gateway/status.h"
 #include "dataplane/proto/smtp.h"
 
 struct mw_lane;
@@ -46,8 +47,11 @@ static inline bool mw_port_set_has(const struct mw_port_set *set, uint16_t port)
 /* A frame in the rim's buffer. The lane reads it, may change octets in place, may shorten it, and
  * says what becomes of it. It keeps no pointer into it after the call. */
 struct mw_packet {
+	/* Moved by the lane when a diverted packet gets another layer 2 header: forward, or
+	 * backward by `headroom` at most. */
 	uint8_t *data;
 	uint32_t len;	    /* octets at `data`; shortened by the lane when the packet is cut */
+	uint32_t headroom;  /* octets in front of `data` that the lane may write */
 	uint32_t wire_len;  /* octets the frame had on the wire; > len when a capture cut it */
 	uint8_t port_in;    /* enum mw_port */
 	bool checksum_good; /* the device has checked the TCP checksum */
@@ -55,6 +59,9 @@ struct mw_packet {
 	/* out */
 	bool forward; /* send it to port_out; else it ends here, for `reason` */
 	uint8_t port_out;
+	/* Octets of the new layer 2 header at `data`, for the fragments of a `joined` packet; 0:
+	 * they keep theirs. */
+	uint8_t relabelled;
 	enum mw_reason reason;
 };
 
@@ -115,6 +122,11 @@ struct mw_lane_session {
 /* Anomalies as a bit set: the reasons of the ANOMALY group, from ASYMMETRIC on. */
 #define MW_ANOMALY_BIT(reason) (1ull << ((unsigned)(reason) - (unsigned)MW_REASON_ASYMMETRIC))
 
+/* New connections of a customer under DIVERT, by what became of them: as struct mw_event_divert. */
+struct mw_divert_counts {
+	uint32_t diverted, passed, put_off, refused;
+};
+
 /* Where the lane puts what it makes. All calls come from within lane functions, on its own core. */
 struct mw_lane_sink {
 	void *ctx;
@@ -125,6 +137,9 @@ struct mw_lane_sink {
 	/* Ham of a customer since his last observation, flushed once a minute and before it is
 	 * lost. */
 	void (*ham)(void *ctx, uint32_t customer_index, uint32_t ham, uint64_t now_ns);
+	/* The same of connections under DIVERT. */
+	void (*divert)(void *ctx, uint32_t customer_index, const struct mw_divert_counts *counts,
+		uint64_t now_ns);
 };
 
 struct mw_lane_config {
@@ -142,14 +157,16 @@ struct mw_lane_config {
 	uint32_t scan_budget_ns; /* scanning per poll; 0: scan at once, hold nothing (captures) */
 	uint64_t (*spent_ns)(void *); /* the rim's stopwatch for that budget; NULL with budget 0 */
 	void *spent_ctx;
-	uint32_t hold_max_ms; /* then a held message is released unjudged */
-	bool passive;	      /* a capture: everything was forwarded already */
-	bool judge_checksums; /* segments with a wrong TCP checksum are dropped (passive: left
-				 aside) */
-	bool want_hashes;     /* SHA-256 of messages */
-	bool want_parts;      /* SHA-256 of each part, and the list of addresses (captures) */
-	bool every_client;    /* no customer table: every client of an SMTP port counts */
-	uint16_t mtu;	      /* of the inside port: the responder's MSS */
+	uint32_t hold_max_ms;  /* then a held message is released unjudged */
+	bool passive;	       /* a capture: everything was forwarded already */
+	bool judge_checksums;  /* segments with a wrong TCP checksum are dropped (passive: left
+				  aside) */
+	bool want_hashes;      /* SHA-256 of messages */
+	bool want_parts;       /* SHA-256 of each part, and the list of addresses (captures) */
+	bool every_client;     /* no customer table: every client of an SMTP port counts */
+	uint16_t mtu;	       /* of the inside port: the responder's MSS */
+	uint16_t divert_mtu;   /* of the port to the gateway; 0: there is none */
+	uint8_t divert_mac[6]; /* our own on that port */
 	struct mw_charset_table *charsets; /* this lane's own */
 	const struct mw_tld_table *tlds;
 };
@@ -164,6 +181,9 @@ struct mw_lane *mw_lane_init(
 /* The snapshot in force from the next packet on. The lane keeps the pointer until the next call. */
 void mw_lane_set_snapshot(struct mw_lane *lane, const struct mw_snapshot *snapshot);
 
+/* The gateway as its keeper sees it, in force from the next packet on. */
+void mw_lane_set_gateway(struct mw_lane *lane, const struct mw_gateway_status *status);
+
 /* The rules for messages that begin from now on; a message in transfer keeps those it began with.
  * `scratch` belongs to this lane and ruleset. NULL, NULL: no matching. A pair may be freed when
  * mw_lane_rules_in_use() says false for it. False: refused, the old rules stay (too many rules for
@@ -177,6 +197,11 @@ bool mw_lane_rules_in_use(const struct mw_lane *lane, const struct mw_ruleset *r
  * whole with `joined`, and tells with mw_lane_fragment() what became of each. */
 void mw_lane_packet(struct mw_lane *lane, uint64_t now_ns, struct mw_packet *packet);
 
+/* To which port a frame goes that no lane decides about (a fragment that is no SMTP): across, but
+ * for what goes to the gateway or comes from it. MW_PORT_COUNT: to none. */
+uint8_t mw_lane_across(
+	const struct mw_lane *lane, uint8_t port_in, const uint8_t *frame, uint32_t len);
+
 /* After each burst, and when idle: timers, scanning under the budget, release of held ends. True
  * when work is left (poll again without sleeping). */
 bool mw_lane_poll(struct mw_lane *lane, uint64_t now_ns);
@@ -184,9 +209,10 @@ bool mw_lane_poll(struct mw_lane *lane, uint64_t now_ns);
 /* The end of a capture or of the process: every open session and message is handed to the sink. */
 void mw_lane_finish(struct mw_lane *lane, uint64_t now_ns);
 
-/* Which of `lanes` owns this frame's connection: a symmetric keyed hash over addresses, ports and
- * VLAN tags, or MW_LANE_ANY for what no lane inspects. Of a fragment: which lane collects it, by
- * addresses and identification. Pure; called by the receiving core. */
+/* Which of `lanes` owns this frame's connection: a symmetric keyed hash over addresses and ports
+ * (not VLAN tags: a diverted connection has others on the way to the gateway), or MW_LANE_ANY for
+ * what no lane inspects. Of a fragment: which lane collects it, by addresses and identification. Of
+ * an ICMP error about an SMTP connection: that connection's. Pure; called by the receiving core. */
 uint16_t mw_lane_owner(const struct mw_port_set *smtp_ports, uint64_t key, const uint8_t *frame,
 	uint32_t len, uint16_t lanes);
 

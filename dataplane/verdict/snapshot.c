@@ -54,9 +54,11 @@ bool mw_snapshot_smtp_port(const struct mw_snapshot *snap, uint16_t port)
 
 void mw_customer_entry_set(struct mw_customer_entry *entry, const struct mw_customer_record *rec)
 {
-	*entry = (struct mw_customer_entry){.spam_threshold_milli = rec->spam_threshold_milli,
+	*entry = (struct mw_customer_entry){.owner = rec->is_line ? rec->owner : rec->index,
+		.spam_threshold_milli = rec->spam_threshold_milli,
 		.rate = rec->rate,
 		.inspection = (uint8_t)rec->inspection,
+		.class_verdict = (uint8_t)rec->class_verdict,
 		.shared = rec->shared,
 		.known = true};
 }
@@ -81,7 +83,13 @@ void mw_policy_settings_default(struct mw_policy_settings *out)
 		.hold_max_ms = 8000,
 		.default_threshold_milli = 2000,
 		.banner_name = "mailweir",
-		.refuse_reply = "message refused by the provider's mail filter"};
+		.refuse_reply = "message refused by the provider's mail filter",
+		.divert = {.fallback = MW_DIVERT_PASS,
+			.check_port = 25,
+			.check_every_ms = 5000,
+			.check_timeout_ms = 3000,
+			.fall = 3,
+			.rise = 2}};
 }
 
 static size_t align64(size_t n)

@@ -18,12 +18,15 @@ struct mw_verdict_entry {
 	enum mw_verdict verdict;
 };
 
+/* Of a customer, or of a line that has a verdict of its own. */
 struct mw_customer_entry {
+	uint32_t owner; /* the customer, of a line; else its own index */
 	int32_t spam_threshold_milli;
 	struct mw_rate rate;
-	uint8_t inspection; /* enum mw_inspection */
-	bool shared;	    /* nothing is refused automatically */
-	bool known;	    /* false: an index nobody has */
+	uint8_t inspection;    /* enum mw_inspection */
+	uint8_t class_verdict; /* enum mw_verdict: where none was set for him */
+	bool shared;	       /* nothing is refused automatically */
+	bool known;	       /* false: an index nobody has */
 };
 
 struct mw_verdict_page {

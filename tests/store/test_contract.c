@@ -8,10 +8,22 @@
 #include "common/contract/event.h"
 #include "common/contract/policy.h"
 
-enum kind { CUSTOMER, LINE, LINE_VLAN, VERDICT, SETTINGS, MESSAGE, HAM, SESSION, LANE, KINDS };
+enum kind {
+	CUSTOMER,
+	LINE,
+	LINE_VLAN,
+	VERDICT,
+	SETTINGS,
+	MESSAGE,
+	HAM,
+	SESSION,
+	LANE,
+	DIVERT,
+	KINDS
+};
 
 static const char *const golden_name[KINDS] = {"customer", "line", "line-vlan", "verdict",
-	"settings", "event-message", "event-ham", "event-session", "event-lane"};
+	"settings", "event-message", "event-ham", "event-session", "event-lane", "event-divert"};
 
 union record {
 	struct mw_customer_record customer;
@@ -34,7 +46,10 @@ static void make(enum kind kind, union record *r)
 			.inspection = MW_INSPECTION_CONTENT_SAMPLE,
 			.shared = true,
 			.spam_threshold_milli = -1500,
-			.rate = {60, 300, 30}};
+			.rate = {60, 300, 30},
+			.is_line = true,
+			.owner = 69999,
+			.class_verdict = MW_VERDICT_DIVERT};
 		break;
 	case LINE:
 		assert_int_equal(mw_prefix_parse("192.0.2.128/25", &r->line.key.prefix), 0);
@@ -68,7 +83,20 @@ static void make(enum kind kind, union record *r)
 			.ruleset_path = "/var/lib/mailweir/rules/7.mwr",
 			.ruleset_generation = 7,
 			.banner_name = "mx.example.net",
-			.refuse_reply = "message refused, please call +49 89 1234"};
+			.refuse_reply = "message refused, please call +49 89 1234",
+			.observe = true,
+			.reachable_count = 1,
+			.divert = {.mac = {2, 0, 0, 0, 0, 1},
+				.vlan = 7,
+				.fallback = MW_DIVERT_LATER,
+				.check_port = 25,
+				.check_every_ms = 5000,
+				.check_timeout_ms = 3000,
+				.fall = 3,
+				.rise = 2}};
+		assert_int_equal(mw_prefix_parse("203.0.113.0/28", &r->settings.reachable[0]), 0);
+		assert_int_equal(mw_ip_parse("198.51.100.2", &r->settings.divert.gateway_v4), 0);
+		assert_int_equal(mw_ip_parse("198.51.100.1", &r->settings.divert.address_v4), 0);
 		break;
 	case MESSAGE:
 		r->event.kind = MW_EVENT_MESSAGE;
@@ -142,9 +170,15 @@ static void make(enum kind kind, union record *r)
 			.flows_max = 7,
 			.event_drops = 3,
 			.policy_generation = 9,
-			.ruleset_generation = 2};
+			.ruleset_generation = 2,
+			.gateway = MW_EVENT_GATEWAY_UP,
+			.gateway_changes = 5};
 		r->event.lane.packets[MW_REASON_FORWARDED] = 900;
 		r->event.lane.packets[MW_REASON_REFUSE_WORM] = 1;
+		break;
+	case DIVERT:
+		r->event.kind = MW_EVENT_DIVERT;
+		r->event.divert = (struct mw_event_divert){1795338000123456, 70000, 2, 41, 3, 2, 1};
 		break;
 	case KINDS:
 		break;
@@ -244,6 +278,51 @@ static void test_older_session(void **state)
 	assert_int_equal(mw_event_peek_time_us(mw_span_of(old, len)), want.event.session.end_us);
 }
 
+/* Customers as older control planes wrote them: without limits, without lines. */
+static void test_older_customers(void **state)
+{
+	static const char *const path[] = {
+		MW_GOLDEN_DIR "/customer-v1.bin", MW_GOLDEN_DIR "/customer-v2.bin"};
+
+	for (unsigned i = 0; i < 2; i++) {
+		static union record want, got;
+		uint8_t old[MW_POLICY_RECORD_MAX];
+		size_t len;
+		FILE *f = fopen(path[i], "rb");
+
+		assert_non_null(f);
+		len = fread(old, 1, sizeof(old), f);
+		fclose(f);
+		make(CUSTOMER, &want);
+		want.customer.is_line = false;
+		want.customer.owner = 0;
+		want.customer.class_verdict = MW_VERDICT_PASS;
+		if (i == 0)
+			want.customer.rate = (struct mw_rate){0, 0, 0};
+		memset(&got, 0, sizeof(got));
+		assert_int_equal(decode(CUSTOMER, mw_span_of(old, len), &got), 0);
+		assert_memory_equal(&want.customer, &got.customer, sizeof(got.customer));
+	}
+}
+
+static void test_older_lane(void **state)
+{
+	static union record want, got;
+	static uint8_t old[MW_EVENT_RECORD_MAX];
+	size_t len;
+	FILE *f = fopen(MW_GOLDEN_DIR "/event-lane-v1.bin", "rb");
+
+	assert_non_null(f);
+	len = fread(old, 1, sizeof(old), f);
+	fclose(f);
+	make(LANE, &want);
+	want.event.lane.gateway = MW_EVENT_GATEWAY_NONE;
+	want.event.lane.gateway_changes = 0;
+	memset(&got, 0, sizeof(got));
+	assert_int_equal(decode(LANE, mw_span_of(old, len), &got), 0);
+	assert_memory_equal(&want.event.lane, &got.event.lane, sizeof(got.event.lane));
+}
+
 static void test_fields_survive(void **state)
 {
 	static union record a;
@@ -262,6 +341,18 @@ static void test_fields_survive(void **state)
 	memset(&b, 0, sizeof(b));
 	assert_int_equal(decode(LANE, mw_span_of(buf, len), &b), 0);
 	assert_memory_equal(&a.event.lane, &b.event.lane, sizeof(a.event.lane));
+	make(DIVERT, &a);
+	len = encode(DIVERT, &a, buf, sizeof(buf));
+	memset(&b, 0, sizeof(b));
+	assert_int_equal(decode(DIVERT, mw_span_of(buf, len), &b), 0);
+	assert_memory_equal(&a.event.divert, &b.event.divert, sizeof(a.event.divert));
+	make(SETTINGS, &a);
+	len = encode(SETTINGS, &a, buf, sizeof(buf));
+	memset(&b, 0, sizeof(b));
+	assert_int_equal(decode(SETTINGS, mw_span_of(buf, len), &b), 0);
+	assert_memory_equal(&a.settings.divert, &b.settings.divert, sizeof(a.settings.divert));
+	assert_memory_equal(
+		a.settings.reachable, b.settings.reachable, sizeof(a.settings.reachable));
 	make(SESSION, &a);
 	len = encode(SESSION, &a, buf, sizeof(buf));
 	memset(&b, 0, sizeof(b));
@@ -457,6 +548,8 @@ static void test_largest(void **state)
 		r.event.lane.packets[i] = UINT64_MAX;
 	assert_true(encode(LANE, &r, buf, sizeof(buf)) > 0);
 	make(SETTINGS, &r);
+	memset(r.settings.refuse_reply, 'x', sizeof(r.settings.refuse_reply) - 1);
+	r.settings.reachable_count = MW_REACHABLE_MAX;
 	memset(r.settings.ruleset_path, 'x', sizeof(r.settings.ruleset_path) - 1);
 	memset(r.settings.banner_name, 'x', sizeof(r.settings.banner_name) - 1);
 	assert_true(encode(SETTINGS, &r, buf, MW_POLICY_RECORD_MAX) > 0);
@@ -538,6 +631,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_golden),
 		cmocka_unit_test(test_older_session),
+		cmocka_unit_test(test_older_customers),
+		cmocka_unit_test(test_older_lane),
 		cmocka_unit_test(test_fields_survive),
 		cmocka_unit_test(test_no_room),
 		cmocka_unit_test(test_hostile),
