@@ -9,8 +9,13 @@ declare -A CUSTOMER_SOURCE=([postfix]=7 [raw]=66 [exim]=77)
 declare -A CUSTOMER_DOMAIN=([postfix]=bakery.example [raw]=outlet.example [exim]=joinery.example)
 
 customers_make() {
+	customers_make_postfix
 	ip -n "${LAB_P}cust" addr add 203.0.113.77/32 dev lo
 	ip -n "${LAB_P}cust" addr add 2001:db8:c::77/128 dev lo nodad
+	exim_make_customer exim "${CUSTOMER_DOMAIN[exim]}" "${CUSTOMER_SOURCE[exim]}"
+}
+
+customers_make_postfix() {
 	mail_make_customer postfix "${CUSTOMER_DOMAIN[postfix]}" "${CUSTOMER_SOURCE[postfix]}" none
 	# So that there is an idle connection at all: it is kept when a mail is through.
 	cat >>"$LAB_DIR/postfix/etc/main.cf" <<-END
@@ -21,7 +26,6 @@ customers_make() {
 	# Retries come when the lab asks for them.
 	sed -i 's/^\(queue_run_delay\|minimal_backoff_time\|maximal_backoff_time\) = .*/\1 = 300s/' "$LAB_DIR/postfix/etc/main.cf"
 	mail_start cust postfix
-	exim_make_customer exim "${CUSTOMER_DOMAIN[exim]}" "${CUSTOMER_SOURCE[exim]}"
 }
 
 customers_settings() {
@@ -75,7 +79,7 @@ customer_attempts() {
 		sed -nE "s/^.* (=>|==|\*\*) $2\.[^ ]+ (.*)\$/\1 \2/p" "$LAB_DIR/exim/log/mainlog" 2>/dev/null |
 			sed -E 's/^=>/sent/; s/^==/deferred/; s/^\*\*/bounced/'
 		;;
-	raw) cat "$LAB_DIR/raw.$2" 2>/dev/null ;;
+	*) cat "$LAB_DIR/raw.$2" 2>/dev/null ;;
 	esac
 }
 
@@ -88,7 +92,7 @@ customer_queued() { # CLIENT ROW
 	case $1 in
 	postfix) lab_ns cust postqueue -c "$LAB_DIR/postfix/etc" -j 2>/dev/null | grep -q "\"$2\\." ;;
 	exim) exim_command exim -bp | grep -q " $2\\." ;;
-	raw) return 1 ;;
+	*) return 1 ;;
 	esac
 }
 
