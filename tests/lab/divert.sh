@@ -42,36 +42,16 @@ customers_csv() {
 }
 
 settings() {
-	# shellcheck disable=SC2034 # appliance.sh
-	LAB_SETTINGS=(
-		'  filtered:'
-		'    deadline: 30m'
-		'    hard_cap: 1h'
-		'    verdict: divert'
-		'divert:'
-		'  gateway: [10.99.0.3, "fd00:99::3"]'
-		'  address: [10.99.0.4, "fd00:99::4"]'
-		"  fallback: $fallback"
-		"  everybody: $everybody"
-		'  basis: the customers of the lab have agreed'
-		'  check: {port: 25, every: 1s, timeout: 1s, fall: 2, rise: 2}'
+	mapfile -t LAB_SETTINGS < <(
+		printf '  %s\n' filtered: '  deadline: 30m' '  hard_cap: 1h' '  verdict: divert'
+		gateway_settings "$fallback" "everybody: $everybody"
 	)
 	appliance_settings 30m
 }
 
-# The settings again, in force: the lanes have told that they follow a newer policy.
 settings_change() {
-	local before
-
-	before=$(ask .policy_generation status)
-	settings >"$LAB_DIR/mailweir.yaml"
-	kill -HUP "${PLANE_PIDS[0]}"
-	await 10 settings_taken "$before" || die 'changed settings do not come into force'
-}
-
-# shellcheck disable=SC2317 # by await
-settings_taken() { # GENERATION
-	[[ $(ask .policy_generation status) -gt $1 ]]
+	settings >"$LAB_DIR/changed.yaml"
+	appliance_reload "$LAB_DIR/changed.yaml"
 }
 
 gateway_is() { # up|down
@@ -410,7 +390,7 @@ main() {
 
 	is_root || { say "$MW_PROGRAM needs root for its network namespaces"; exit "$MW_CANNOT"; }
 	net_possible || { say "$MW_PROGRAM: network namespaces cannot be made on this machine"; exit "$MW_CANNOT"; }
-	if lacking=$(gateway_lacks); then
+	if lacking=$(gateway_lacks nftables clamav-daemon clamav-milter); then
 		say "$MW_PROGRAM: $lacking"
 		exit "$MW_CANNOT"
 	fi

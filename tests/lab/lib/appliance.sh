@@ -74,6 +74,21 @@ appliance_prepare() { # DEADLINE
 	appliance_contacts >"$LAB_DIR/contacts.csv"
 }
 
+# The settings again: until all lanes have told that they follow a newer policy.
+appliance_reload() { # SETTINGS-FILE
+	local before
+
+	before=$(lanes_follow)
+	cp "$1" "$LAB_DIR/mailweir.yaml"
+	kill -HUP "${PLANE_PIDS[0]}"
+	await 15 eval "[[ \$(lanes_follow) -gt $before ]]" || die "changed settings do not come into force: $(tail -2 "$LAB_DIR/control.log")"
+}
+
+# The oldest generation of the policy that a lane goes by.
+lanes_follow() {
+	ask '[.dataplane.lanes[].policy_generation] | min' status
+}
+
 control_command() {
 	exec ip netns exec "${LAB_P}dp" "$LAB_DIR/bin/mailweir-controlplane" \
 		--state "$LAB_DIR/state" --settings "$LAB_DIR/mailweir.yaml"

@@ -10,47 +10,22 @@ With --again it comes a second time when it was put off or cut, and tells that, 
 
 import argparse
 import pathlib
-import socket
 import ssl
-import sys
 import time
 
-PATIENCE_S = 30
+from raw_client import PATIENCE_S, Refused, Talk, failed
 
 
-class Refused(Exception):
-	pass
+class Session(Talk):
+	def __init__(self, source, server, tls):
+		super().__init__(source, server)
+		can = self.say("EHLO raw.example")
+		if tls:
+			self.starttls(can)
 
-
-class Talk:
-	def __init__(self, source, server):
-		family = socket.AF_INET6 if ":" in server else socket.AF_INET
-		self.socket = socket.socket(family, socket.SOCK_STREAM)
-		self.socket.bind((source, 0))
-		self.socket.settimeout(PATIENCE_S)
-		self.socket.connect((server, 25))
-		self.file = self.socket.makefile("rb")
-		self.reply("2")
-		self.can = self.say("EHLO raw.example")
-
-	def reply(self, first):
-		lines = []
-		while not lines or lines[-1][3:4] == "-":
-			line = self.file.readline()
-			if not line:
-				raise ConnectionError("closed")
-			lines.append(line.decode("latin-1").rstrip())
-		if lines[-1][0] != first:
-			raise Refused(lines[-1])
-		return "\n".join(lines)
-
-	def say(self, text, first="2"):
-		self.socket.sendall(text.encode() + b"\r\n")
-		return self.reply(first)
-
-	def starttls(self):
-		if "STARTTLS" not in self.can:
-			raise Refused("4 no STARTTLS is offered")
+	def starttls(self, can):
+		if not any("STARTTLS" in line for line in can):
+			raise Refused("454 no STARTTLS is offered")
 		self.say("STARTTLS")
 		context = ssl.create_default_context()
 		context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
@@ -58,18 +33,14 @@ class Talk:
 		self.file = self.socket.makefile("rb")
 		self.say("EHLO raw.example")
 
-	def envelope(self, sender, recipient):
-		self.say(f"MAIL FROM:<{sender}>")
-		self.say(f"RCPT TO:<{recipient}>")
-		self.say("DATA", "3")
-
-	def mail(self, sender, recipient, letter, stop=lambda: None):
+	def send(self, sender, recipient, letter, stop=None):
 		self.envelope(sender, recipient)
 		half = len(letter) // 2
 		self.socket.sendall(letter[:half])
-		stop()
+		if stop:
+			stop()
 		self.socket.sendall(letter[half:] + b".\r\n")
-		return self.reply("2")
+		return self.expect("2")[-1]
 
 
 class Moments:
@@ -83,30 +54,19 @@ class Moments:
 			time.sleep(0.02)
 
 
-def told(error):
-	if isinstance(error, Refused):
-		return ("bounced " if str(error)[0] == "5" else "deferred ") + str(error)
-	return f"lost {type(error).__name__}"
-
-
 def once(args, letter, pause):
 	row, _, rest = args.recipient.partition(".")
 	moments = Moments(args.stops, row)
-	talk = Talk(args.source, args.server)
-	if args.tls:
-		talk.starttls()
+	talk = Session(args.source, args.server, args.tls)
 	if pause == "idle":
-		talk.mail(args.sender, f"{row}warm.{rest}", letter)
+		talk.send(args.sender, f"{row}warm.{rest}", letter)
 		moments.stop()
-	text = talk.mail(args.sender, args.recipient, letter, moments.stop if pause == "mid" else lambda: None)
-	yield "sent " + text
+	yield "sent " + talk.send(args.sender, args.recipient, letter, moments.stop if pause == "mid" else None)
 	if pause == "mid":
 		try:
-			yield "behind it " + talk.say(f"MAIL FROM:<{args.sender}>")
+			yield "behind it " + talk.say(f"MAIL FROM:<{args.sender}>")[-1]
 		except (Refused, OSError) as error:
-			yield "behind it " + told(error)
-	else:
-		talk.say("QUIT")
+			yield "behind it " + failed(error)
 
 
 def run(args):
@@ -115,13 +75,13 @@ def run(args):
 		yield from once(args, letter, args.pause)
 		return
 	except (Refused, OSError) as error:
-		yield told(error)
+		yield failed(error)
 		if not args.again or str(error)[:1] == "5":
 			return
 	try:
 		yield from once(args, letter, None)
 	except (Refused, OSError) as error:
-		yield told(error)
+		yield failed(error)
 
 
 def main():
@@ -136,7 +96,7 @@ def main():
 	parser.add_argument("sender")
 	parser.add_argument("recipient")
 	for line in run(parser.parse_args()):
-		print(line.replace("\n", " "), flush=True)
+		print(line, flush=True)
 
 
 if __name__ == "__main__":

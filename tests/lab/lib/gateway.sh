@@ -12,7 +12,6 @@
 GATEWAY_NAME=gateway.isp.example
 GATEWAY_MAC=02:00:5e:10:00:03
 GATEWAY_MTU=${GATEWAY_MTU:-1400}
-LAB_DIVERT=gw0
 GATEWAY_REFUSAL='the antivirus gateway refuses this message'
 # The signature's name, and what the customer's bounce has of it.
 GATEWAY_VIRUS=Test-File
@@ -25,10 +24,10 @@ eicar() {
 }
 
 # What cannot be had, as a sentence; 0 when all is there.
-gateway_lacks() {
+gateway_lacks() { # PACKAGE...
 	local package
 
-	for package in nftables clamav-daemon clamav-milter; do
+	for package in "$@"; do
 		unpack_package "$package" || {
 			printf 'the package %s could not be fetched\n' "$package"
 			return 0
@@ -57,6 +56,16 @@ gateway_net() {
 	ip -n "${LAB_P}dp" link set gw0 mtu "$GATEWAY_MTU" up
 	gateway_link_up
 	gateway_intercepts
+	# shellcheck disable=SC2034 # appliance.sh
+	LAB_DIVERT=gw0
+}
+
+# The section of the settings. The gateway's MAC is not in it: it must be found.
+gateway_settings() { # FALLBACK [LINE...]
+	printf '%s\n' divert: '  gateway: [10.99.0.3, "fd00:99::3"]' '  address: [10.99.0.4, "fd00:99::4"]' "  fallback: $1" \
+		'  basis: the customers of the lab have agreed' '  check: {port: 25, every: 1s, timeout: 1s, fall: 2, rise: 2}'
+	shift
+	[[ $# -eq 0 ]] || printf '  %s\n' "$@"
 }
 
 # Routes and IPv6 addresses go with the link, so each time it comes up they are set.
