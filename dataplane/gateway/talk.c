@@ -120,6 +120,12 @@ static bool is_own(const struct mw_gateway *g, const uint8_t mac[6])
 	return mw_mac_eq(mac, g->config.mac);
 }
 
+/* Only what we and everybody are told can be ours to keep; from the rest one may learn. */
+static bool reaches_us(const struct mw_gateway *g, const struct mw_link_frame *f)
+{
+	return is_own(g, f->to) || mw_mac_is_group(f->to);
+}
+
 /* RFC 826, "Packet Reception", with what RFC 5227 adds. */
 static bool hear_arp(struct mw_gateway *g, uint64_t now_ns, const struct mw_link_frame *f)
 {
@@ -132,7 +138,7 @@ static bool hear_arp(struct mw_gateway *g, uint64_t now_ns, const struct mw_link
 		return to_us;
 	if (mw_ip_eq(&arp.sender, &s->address_v4)) {
 		conflict(g, now_ns, MW_GATEWAY_V4);
-		return true;
+		return reaches_us(g, f);
 	}
 	if (mw_ip_eq(&arp.sender, &s->gateway_v4)) {
 		if (arp.operation == MW_ARP_REPLY && to_us && mw_ip_eq(&arp.target, &s->address_v4))
@@ -140,7 +146,7 @@ static bool hear_arp(struct mw_gateway *g, uint64_t now_ns, const struct mw_link
 		else
 			claim(g, now_ns, MW_GATEWAY_V4, arp.sender_mac);
 	}
-	if (!mw_ip_eq(&arp.target, &s->address_v4))
+	if (!mw_ip_eq(&arp.target, &s->address_v4) || !reaches_us(g, f))
 		return to_us;
 	if (arp.operation == MW_ARP_REQUEST)
 		say_arp(g, MW_ARP_REPLY, arp.sender_mac, arp.sender_mac, &arp.sender);
@@ -178,7 +184,7 @@ static void hear_advertisement(
 		claim(g, now_ns, MW_GATEWAY_V6, mac);
 }
 
-/* True: it is about an address of ours. */
+/* True: it is about an address of ours, and we are told. */
 static bool hear_ndp(struct mw_gateway *g, uint64_t now_ns, const struct mw_datagram *d,
 	const struct mw_link_frame *f)
 {
@@ -195,10 +201,11 @@ static bool hear_ndp(struct mw_gateway *g, uint64_t now_ns, const struct mw_data
 			conflict(g, now_ns, MW_GATEWAY_V6);
 		else if (mw_ip_eq(&ndp.target, &s->gateway_v6))
 			hear_advertisement(g, now_ns, &ndp, f->from);
-		return about_us;
+		return about_us && reaches_us(g, f);
 	}
 	if (mw_ip_eq(&ndp.src, &s->gateway_v6) && ndp.has_mac)
 		claim(g, now_ns, MW_GATEWAY_V6, ndp.mac);
+	about_us &= reaches_us(g, f);
 	if (about_us)
 		advertise(g, &ndp, f->from);
 	return about_us;
@@ -230,7 +237,7 @@ static bool hear_ip(struct mw_gateway *g, uint64_t now_ns, const struct mw_link_
 	if (!mw_datagram_read(f->octets, f->len, f->type == MW_LINK_IPV6, &d))
 		return false;
 	about_us = is_our_address(&g->settings, &d.dst);
-	if (about_us && !to_us && !mw_mac_is_group(f->to))
+	if (about_us && !reaches_us(g, f))
 		return false; /* passing by on its way to somebody else's MAC */
 	if (mw_ndp_is(&d))
 		return hear_ndp(g, now_ns, &d, f) || about_us;
