@@ -89,15 +89,19 @@ letters() {
 
 # send CLIENT ROW 4|6 LETTER [OPTION...]
 send() {
-	local client=$1 row=$2 family=$3 letter=$4 sender=me@${CUSTOMER_DOMAIN[$1]} recipient
-	shift 4
+	send_in cust "$@"
+}
+
+send_in() { # NAMESPACE and so on
+	local ns=$1 client=$2 row=$3 family=$4 letter=$5 sender=me@${CUSTOMER_DOMAIN[$2]} recipient
+	shift 5
 
 	recipient=$(row_recipient "$row" "$family" new)
 	if [[ $client == postfix ]]; then
 		mail_send cust postfix "$sender" "$recipient" <"$LAB_DIR/letters/$letter"
 		return
 	fi
-	lab_ns cust python3 "$MW_ROOT/tests/lab/lib/divert_client.py" --stops "$LAB_DIR/stops" "$@" \
+	lab_ns "$ns" python3 "$MW_ROOT/tests/lab/lib/divert_client.py" --stops "$LAB_DIR/stops" "$@" \
 		"$LAB_DIR/letters/$letter.wire" "$(customer_address "$client" "$family")" "$(server_address "$family")" \
 		"$sender" "$recipient" >"$LAB_DIR/raw.$row" 2>"$LAB_DIR/raw.$row.log" &
 	LAB_PIDS+=($!)
@@ -152,6 +156,22 @@ step_ways() {
 		fi
 	done
 	row_own
+	[[ $bridge == yes ]] || step_in_his_name
+}
+
+# A gateway may also go on in the customer's name: then the server's answers are for it, and not for him.
+step_in_his_name() {
+	local family client
+
+	for family in 4 6; do
+		send_in gw raw "dn$family" "$family" clean --transparent
+		send_in gw tagged "dt$family" "$family" clean --transparent
+	done
+	for family in 4 6; do
+		for client in raw:dn tagged:dt; do
+			row d "${client#*:}$family" "${client%:*}" "$family" straight 'from the gateway in the name of a customer'
+		done
+	done
 }
 
 row_own() {

@@ -265,16 +265,23 @@ way_of() { # ROW
 	grep -q "by $GATEWAY_NAME" "${files[0]}" && printf 'gateway\n' || printf 'straight\n'
 }
 
-# See what became of a row, before the verdict is cleared: `row_seen` has it.
+# What the server said, or what became of the connection, without the sender's own preamble.
+words_of() { # ATTEMPT
+	sed -E 's/^[a-z]+ //
+		s/.*(55[04][ -]|4[25][01] 4\.|lost connection|[Cc]onnection (timed|refused|reset)|Remote host|conversation with [^ ]+ timed|SMTP timeout)/\1/
+		s/, please call.*//' <<<"$1"
+}
+
+# See what became of a row, before the verdict is cleared.
 look() { # VERDICT MOMENT ROW
-	local client family attempts first again=- text fault=''
+	local client family attempts first again=- text fault='' words
 
 	read -r client family <<<"${row_of[$3]}"
 	mapfile -t attempts < <(customer_attempts "$client" "$3")
-	first=${attempts[0]%% *}
-	text=${attempts[0]#* }
+	first=${attempts[0]%% *} text=${attempts[0]} words=$(words_of "${attempts[0]}")
 	if [[ ${#attempts[@]} -gt 1 ]] && comes_again "$1" "$2" "$client"; then
-		again=${attempts[1]%% *} text=${attempts[1]#* }
+		again=${attempts[1]%% *} text=${attempts[1]}
+		[[ $(words_of "$text") == "$words" ]] || words+="; $(words_of "$text")"
 	fi
 	if [[ $first == bounced || $again == bounced ]]; then
 		# 550 by the responder, 554 where a message under way was refused at its end
@@ -287,14 +294,13 @@ look() { # VERDICT MOMENT ROW
 		[[ $1 != rate-? || $text =~ 45[01]' 4.7.1' ]] || fault+=' no 45x 4.7.1 in the log'
 	fi
 	row_seen[$3]="$first $again $(stored "$3") $(way_of "$3")"
-	# What the server said, or what became of the connection, without the sender's own preamble.
-	row_text[$3]=$(sed -E 's/.*(55[04][ -]|45[01] 4\.7|lost connection|[Cc]onnection (timed|refused|reset)|Remote host|conversation with [^ ]+ timed|SMTP timeout)/\1/' <<<"$text")
+	row_text[$3]=$words
 	row_fault[$3]=$fault
 }
 
 # judge VERDICT MOMENT ROW: one line, and whether it is as expected, once nothing more comes of it.
 judge() {
-	local client family fault=${row_fault[$3]} want seen
+	local client family fault=${row_fault[$3]} want seen first again copies way late
 
 	read -r client family <<<"${row_of[$3]}"
 	want=$(expected "$1" "$2" "$client")
@@ -302,7 +308,7 @@ judge() {
 	[[ $seen == "$want" ]] || fault="expected $want$fault"
 	read -r first again copies way late <<<"$seen"
 	printf '%-6s %-6s %-7s %-7s IPv%s  first %-8s again %-8s stored %s %-8s in the end %s  %s%s\n' "${fault:+NOT }ok" "$1" "$2" \
-		"$client" "$family" "$first" "$again" "$copies" "$way" "$late" "${row_text[$3]:0:70}" "${fault:+ | $fault}"
+		"$client" "$family" "$first" "$again" "$copies" "$way" "$late" "${row_text[$3]:0:80}" "${fault:+ | $fault}"
 	[[ -z $doc ]] || verdicts_doc_row "$1" "$2" "$3" "$client" "$family" "$seen" "${row_text[$3]}"
 	[[ -z $fault ]] || bad=1
 }

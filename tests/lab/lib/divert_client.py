@@ -5,23 +5,35 @@ A customer's program that sends one letter and tells in a line what it was told:
 the session, says so by a file ROW.reached (ROW: the recipient up to its dot), and goes on when there is ROW.go:
 	idle    when a first letter is through, to the recipient ROWwarm
 	mid     in the middle of the letter; what a command behind it is answered is told by a second line
-With --again it comes a second time when it was put off or cut, and tells that, too.
+With --again it comes a second time when it was put off or cut, and tells that, too. With --transparent
+it is a program of the gateway's, and the source is somebody else's address.
 """
 
 import argparse
 import pathlib
+import socket
 import ssl
 import time
 
 from raw_client import PATIENCE_S, Refused, Talk, failed
 
 
+IP_TRANSPARENT, IPV6_TRANSPARENT = 19, 75 # ip(7), ipv6(7)
+
+
 class Session(Talk):
-	def __init__(self, source, server, tls):
+	def __init__(self, source, server, tls, transparent):
+		self.transparent = transparent
 		super().__init__(source, server)
 		can = self.say("EHLO raw.example")
 		if tls:
 			self.starttls(can)
+
+	def prepare(self, family):
+		if self.transparent and family == socket.AF_INET6:
+			self.socket.setsockopt(socket.IPPROTO_IPV6, IPV6_TRANSPARENT, 1)
+		elif self.transparent:
+			self.socket.setsockopt(socket.IPPROTO_IP, IP_TRANSPARENT, 1)
 
 	def starttls(self, can):
 		if not any("STARTTLS" in line for line in can):
@@ -57,7 +69,7 @@ class Moments:
 def once(args, letter, pause):
 	row, _, rest = args.recipient.partition(".")
 	moments = Moments(args.stops, row)
-	talk = Session(args.source, args.server, args.tls)
+	talk = Session(args.source, args.server, args.tls, args.transparent)
 	if pause == "idle":
 		talk.send(args.sender, f"{row}warm.{rest}", letter)
 		moments.stop()
@@ -90,6 +102,7 @@ def main():
 	parser.add_argument("--stops", type=pathlib.Path, metavar="FOLDER", default=pathlib.Path("."))
 	parser.add_argument("--again", action="store_true")
 	parser.add_argument("--tls", action="store_true")
+	parser.add_argument("--transparent", action="store_true")
 	parser.add_argument("letter", type=pathlib.Path, help="with CR LF, dots stuffed")
 	parser.add_argument("source")
 	parser.add_argument("server")

@@ -88,8 +88,17 @@ gateway_intercepts() {
 				type nat hook prerouting priority dstnat
 				iifname eth0 fib daddr type != local tcp dport 25 counter redirect to :25
 			}
+			# Answers to what the gateway sends in a customer's name are for a program of its own.
+			chain answers {
+				type filter hook prerouting priority mangle
+				iifname eth0 tcp sport 25 fib daddr type != local meta mark set 1
+			}
 		}
 	END
+	ip -n "${LAB_P}gw" rule add fwmark 1 lookup 100
+	ip -n "${LAB_P}gw" -6 rule add fwmark 1 lookup 100
+	ip -n "${LAB_P}gw" route add local default dev lo table 100
+	ip -n "${LAB_P}gw" -6 route add local default dev lo table 100
 }
 
 # One signature, of one line. No freshclam: the lab needs no virus but this one.

@@ -23,11 +23,15 @@ class Talk:
 	def __init__(self, source, server, patience_s=PATIENCE_S, port=25):
 		family = socket.AF_INET6 if ":" in server else socket.AF_INET
 		self.socket = socket.socket(family, socket.SOCK_STREAM)
+		self.prepare(family)
 		self.socket.bind((source, 0))
 		self.socket.settimeout(patience_s)
 		self.socket.connect((server, port))
 		self.file = self.socket.makefile("rb")
 		self.expect("2")
+
+	def prepare(self, family):
+		"""For what must be said of the socket before it has an address."""
 
 	def expect(self, first):
 		"""A reply, its lines as they are; Refused with the last one when it begins otherwise."""

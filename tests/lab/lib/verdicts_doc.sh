@@ -26,14 +26,17 @@ verdicts_doc_head() {
 	END
 }
 
-# What the server had: a letter and by which way, or the beginning of one.
-doc_server() { # ROW COPIES WAY
-	local cut=("$LAB_DIR/stops/cut/$1".*)
+# What the server had: a letter and by which way, or the beginning of one. What it has of a connection that was
+# dropped it may not know to be all, so that it stood in the middle counts as well.
+doc_server() { # MOMENT ROW COPIES WAY
+	local cut=("$LAB_DIR/stops/cut/$2".*)
 
-	if [[ $2 -gt 0 ]]; then
-		[[ $3 == gateway ]] && printf 'the letter, through the gateway' || printf 'the letter'
-	elif [[ -s ${cut[0]} ]]; then
-		printf 'its beginning, and never its end'
+	if [[ $3 -gt 0 ]]; then
+		[[ $4 == gateway ]] && printf 'the letter, through the gateway' || printf 'the letter'
+	elif [[ -s ${cut[0]} && $(stat -c %s "${cut[0]}") -ge $MAIL_OCTETS ]]; then
+		printf 'the letter without its end: it keeps nothing'
+	elif [[ -s ${cut[0]} || $1 == mid ]]; then
+		printf 'its beginning: it keeps nothing'
 	else
 		printf 'nothing'
 	fi
@@ -63,11 +66,12 @@ verdicts_doc_row() { # VERDICT MOMENT ROW CLIENT 4|6 SEEN TEXT
 	local first again copies way late text=$7 body
 
 	read -r first again copies way late <<<"$6"
-	[[ $first != sent && $again != sent ]] || text=''
-	# no address, name or pid of the lab's, which differ from run to run and from family to family
-	text=$(sed -E 's/ ?\(in reply to [^)]*\)//; s/[0-9a-f:.]+\[[^]]*\](:25)?/the server/g; s/ticket [A-Z0-9-]+, //; s/[|]/\\|/g; s/\)$//' <<<"$text")
-	body="$(doc_server "$3" "$copies" "$way") | $(doc_user "$4" "$first" "$again") | $(doc_late "$4" "$copies" "$late") |"
-	body="$first$([[ $again == - ]] || printf ', again %s' "$again")${text:+: ${text:0:90}} | $body"
+	[[ $first != sent ]] || text=''
+	# no address, name or number of the lab's, which differ from run to run and from family to family
+	text=$(sed -E 's/ ?\(in reply to [^)]*\)//g; s/[0-9a-f:.]+\[[^]]*\](:25)?/the server/g; s/H=[^ ]+ \[[^]]+\]:? ?//g; s/, ticket \(none\)//g
+		s/:?<[^>]*>//g; s/ \([0-9]+ bytes written\)?//; s/ -- message may.*//; s/ while sending (message body|end of data)/ in the letter/; s/[|]/\\|/g; s/\)$//' <<<"$text")
+	body="$(doc_server "$2" "$3" "$copies" "$way") | $(doc_user "$4" "$first" "$again") | $(doc_late "$4" "$copies" "$late") |"
+	body="$first$([[ $again == - ]] || printf ', again %s' "$again")${text:+: $text} | $body"
 	if [[ $5 == 6 && $DOC_LAST == "$1 $2 $4 $body" ]]; then
 		sed -i '$s/| IPv4 |/| both |/' "$doc_rows"
 	else
