@@ -55,7 +55,7 @@ settings_change() {
 }
 
 gateway_is() { # up|down
-	[[ $(ask .divert.gateway status) == "$1" ]]
+	[[ $(ask .gateway.state status) == "$1" ]]
 }
 
 await_gateway() { # up|down
@@ -357,6 +357,24 @@ step_too_big() { # 4|6
 	row_whole "jp$1"
 }
 
+# What the desk is told of a customer, once the lanes have told all they counted: they do when they end.
+step_told() {
+	local told want='passed 2 put_off 2 refused 2'
+
+	kill -TERM "${PLANE_PIDS[1]}"
+	wait "${PLANE_PIDS[1]}" || row_say - 'the dataplane ends by itself' "status $?"
+	PLANE_PIDS=("${PLANE_PIDS[0]}")
+	# shellcheck disable=SC2317 # by await
+	is_told() {
+		told=$(ask '.diverted | "diverted \(.diverted) passed \(.passed) put_off \(.put_off) refused \(.refused)"' customer show K-1007)
+		[[ $told == *" $want" ]]
+	}
+	await 10 is_told || true
+	row_say e "customer show K-1007: $told" "$([[ $told == *" $want" ]] || printf 'expected %s' "$want")"
+	# a and b, f, in each family; and those that only looked who greets
+	row_say f 'customer show K-1007 has those that were diverted' "$([[ $told =~ ^diverted\ ([0-9]+) && ${BASH_REMATCH[1]} -ge 12 ]] || printf 'too few')"
+}
+
 make_lab() {
 	local mac
 
@@ -424,7 +442,8 @@ main() {
 		step_away
 		step_everybody
 		step_mtu
-		planes_end || row_say - 'both planes end by themselves' "status $?"
+		step_told
+		planes_end || row_say - 'the control plane ends by itself' "status $?"
 	fi
 	printf '1..%d\n# %d wrong, in %d seconds\n' "$ROWS" "$ROWS_BAD" "$SECONDS"
 	[[ -z $doc ]] || mv "$ROWS_DOC" "$doc"
