@@ -208,10 +208,8 @@ void mw_publish_verdict(struct mw_apply *apply, struct mw_cases_txn *from, struc
 void mw_publish_settings(
 	struct mw_apply *apply, struct mw_cases_txn *from, struct mw_policy_txn *to)
 {
-	struct mw_policy_settings rec, before;
+	struct mw_policy_settings rec;
 	uint64_t generation = mw_meta_get(from, "ruleset_generation");
-	uint8_t a[MW_POLICY_RECORD_MAX], b[MW_POLICY_RECORD_MAX];
-	size_t a_len, b_len = 0;
 
 	memset(&rec, 0, sizeof(rec));
 	mw_settings_to_policy(apply->core->settings, &rec);
@@ -220,11 +218,9 @@ void mw_publish_settings(
 	if (generation != 0)
 		mw_apply_ruleset_path(
 			apply, generation, rec.ruleset_path, sizeof(rec.ruleset_path));
-	a_len = mw_policy_settings_encode(&rec, a, sizeof(a));
-	if (mw_policy_get_settings(to, &before))
-		b_len = mw_policy_settings_encode(&before, b, sizeof(b));
-	if (a_len == 0 || !mw_span_eq(mw_span_of(a, a_len), mw_span_of(b, b_len)))
-		mw_policy_put_settings(to, &rec);
+	/* Octets that are there already are no change. They are not read: those of an older build
+	 * are none to this one, and are replaced. */
+	mw_policy_put_settings(to, &rec);
 }
 
 /* One batch of changes. `revision`: the last one published by it. */

@@ -412,26 +412,6 @@ static void line_leaves_its_customer(void **state)
 	end();
 }
 
-static void tell(
-	uint32_t index, uint32_t diverted, uint32_t passed, uint32_t put_off, uint32_t refused)
-{
-	static struct mw_event event;
-	static uint8_t octets[MW_EVENT_RECORD_MAX];
-	struct mw_span record;
-
-	memset(&event, 0, sizeof(event));
-	event.kind = MW_EVENT_DIVERT;
-	event.divert = (struct mw_event_divert){.time_us = w.now_s * MW_US_PER_S,
-		.customer_index = index,
-		.diverted = diverted,
-		.passed = passed,
-		.put_off = put_off,
-		.refused = refused};
-	record = mw_span_of(octets, mw_event_encode(&event, octets, sizeof(octets)));
-	assert_true(record.len > 0);
-	assert_int_equal(mw_events_append(&w.events, &record, 1, 0), 0);
-}
-
 static struct mw_diverted sums(uint32_t index)
 {
 	struct mw_cases_txn txn = mw_cases_read(&w.cases);
@@ -448,11 +428,11 @@ static void connections_are_counted(void **state)
 	struct mw_diverted d;
 
 	begin(CLASS_DIVERTS);
-	tell(0, 5, 0, 0, 0);
-	tell(1, 0, 1, 2, 3);
-	tell(0, 4000000000u, 7, 8, 9);
-	tell(0, 4000000000u, 0, 0, 1);
-	tell(77, 1, 1, 1, 1); /* nobody */
+	world_diverted(&w, 0, 5, 0, 0, 0);
+	world_diverted(&w, 1, 0, 1, 2, 3);
+	world_diverted(&w, 0, 4000000000u, 7, 8, 9);
+	world_diverted(&w, 0, 4000000000u, 0, 0, 1);
+	world_diverted(&w, 77, 1, 1, 1, 1); /* nobody */
 	world_turn(&w);
 	world_turn(&w);
 	world_close(&w);
@@ -567,6 +547,32 @@ static void probation_through_the_gateway(void **state)
 	end();
 }
 
+/* Settings in `policy` that another build has written are written anew, not stumbled over. */
+static void settings_of_another_build(void **state)
+{
+	struct mw_policy_settings rec;
+	struct mw_policy_txn txn;
+	struct mw_span value;
+	uint8_t octets[MW_POLICY_RECORD_MAX];
+	size_t len;
+
+	begin("");
+	assert_int_equal(mw_policy_begin_write(&w.policy, &txn), 0);
+	assert_true(mw_txn_get(&txn.txn, w.policy.meta, mw_span_str("settings"), &value));
+	len = value.len;
+	memcpy(octets, value.data, len);
+	octets[0] = 2; /* without where diverted mail goes */
+	mw_txn_put(&txn.txn, w.policy.meta, mw_span_str("settings"), mw_span_of(octets, len), 0);
+	assert_int_equal(mw_policy_commit(&txn), 0);
+	world_close(&w);
+	world_open(&w);
+	assert_int_equal(mw_policy_begin_read(&w.policy, &txn), 0);
+	assert_true(mw_policy_get_settings(&txn, &rec));
+	assert_true(mw_divert_configured(&rec.divert));
+	mw_policy_end(&txn);
+	end();
+}
+
 /* By what right the settings divert: once for each change of it. */
 static void basis_is_recorded(void **state)
 {
@@ -606,6 +612,7 @@ int main(void)
 		cmocka_unit_test(connections_are_counted),
 		cmocka_unit_test(a_case_diverts),
 		cmocka_unit_test(probation_through_the_gateway),
+		cmocka_unit_test(settings_of_another_build),
 		cmocka_unit_test(basis_is_recorded),
 	};
 
