@@ -83,7 +83,7 @@ void mw_hold_flush(struct mw_lane *lane, struct mw_flow *flow, uint32_t limit)
 		from = seq + len; /* the marks may say less than was sent: never look back */
 		if (size == 0)
 			continue;
-		mw_lane_transmit(lane, MW_PORT_OUTSIDE, lane->frame, size);
+		mw_lane_transmit(lane, mw_flow_far(flow), lane->frame, size);
 		lane->counters.reason[MW_REASON_RELEASED]++;
 		if (half->kept.wipe)
 			memset(lane->frame, 0, size);

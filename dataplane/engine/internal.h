@@ -2,6 +2,12 @@
  * The lane's own state: for the files of this folder only.
  *
  *   lane.c      memory, dispatch of packets, the tick
+ *   quick.h     what can be no matter of ours, from a few octets
+ *   owner.c     which lane a frame belongs to
+ *   stranger.c  packets of no connection that is known
+ *   ruling.c    which verdict counts for a connection
+ *   walk.c      what new verdicts mean for connections that are open
+ *   divert.c    the way through the gateway
  *   arrival.c   when octets of a capture came
  *   stream.c    the client's direction of a connection: what is kept, parsed, cut, sent on
  *   reply.c     the server's direction
@@ -64,6 +70,8 @@
  */
 #define MW_RST_AWAY_MAX (1u << 24)
 
+#define MW_GATEWAY_LABEL_MAX 18 /* MACs, a VLAN tag, Ethertype */
+
 #define MW_RESET_TTL 64 /* of a RST of ours: it has to be heard, whatever its sender chose */
 
 #define MW_HOLES_MAX 8
@@ -111,6 +119,7 @@ enum mw_flow_mode {
 /* What is to be said to a client in the middle of a session, as soon as it may be said. */
 enum mw_refusal {
 	MW_REFUSAL_NONE,
+	MW_REFUSAL_MOVE,    /* his mail goes another way now: 421 between two messages */
 	MW_REFUSAL_SESSION, /* no more mail from this customer: 421 between two messages */
 	MW_REFUSAL_MESSAGE, /* the message whose end is held: 554 */
 };
@@ -136,6 +145,8 @@ struct mw_flow {
 	uint64_t session;
 	uint64_t start_ns, last_ns;
 	uint32_t customer;
+	uint32_t line; /* whose verdicts count: the customer, or one line of his */
+	uint16_t vlan_outer, vlan_inner; /* of the client's packets */
 	uint64_t anomalies;
 	struct mw_tls_seen *tls; /* NULL: no ClientHello was looked for */
 	uint32_t messages;
@@ -171,9 +182,12 @@ struct mw_flow {
 	uint8_t client_alone; /* packets of the client seen before any of the server */
 	bool handshake;	      /* the SYN or the greeting was seen: it begins at the beginning */
 	bool owned;	      /* the lane speaks in the server's place, or has done */
-	uint8_t refusal;      /* enum mw_refusal: asked for, not said yet */
+	bool diverted;	      /* its far side is the gateway, for as long as it lives */
+	bool of_gateway; /* the gateway's own, in a customer's name: passed on, not looked at */
+	bool silent;	 /* it is not told */
+	uint8_t refusal; /* enum mw_refusal: asked for, not said yet */
 	uint8_t l2_len;
-	uint8_t l2[MW_L2_MAX]; /* in front of the client's IP header */
+	uint8_t l2[MW_L2_MAX]; /* in front of the client's IP header; diverted: of the way back */
 	uint64_t refusal_ns;
 	struct mw_flow *refuse_prev, *refuse_next;
 	bool holding;
@@ -267,6 +281,8 @@ struct mw_rules_slot {
 #define MW_RATE_CUSTOMERS 1024u /* under RATE, with connections of this lane, at a time */
 #define MW_RATE_PROBES	  8u
 #define MW_RATE_REPLY	  "more mail than is agreed for this line in an hour, please try later"
+#define MW_DIVERT_REPLY	  "outbound mail is checked by a gateway that cannot be reached at the moment"
+#define MW_MOVE_REPLY	  "your mail goes through another host from now on, please connect again"
 
 /* Each: the time at which the bucket is full again. */
 struct mw_rate_use {
@@ -280,6 +296,14 @@ struct mw_use {
 	uint32_t kept; /* blocks of octets kept, of both directions */
 	uint32_t contents;
 	uint32_t responders;
+	struct mw_divert_counts divert; /* since they were told last */
+};
+
+/* What counts for a connection. The text lives as long as the snapshot. */
+struct mw_ruling {
+	enum mw_verdict verdict;
+	enum mw_reason set_aside; /* a verdict that does not count here, and why; else NONE */
+	const char *reply;	  /* of the verdict's own record, or "" */
 };
 
 struct mw_lane {
@@ -302,7 +326,8 @@ struct mw_lane {
 	struct mw_flow *walk; /* the next open connection to be held against new verdicts */
 	bool walk_again;      /* there were newer ones before all had been seen */
 	uint64_t walked;      /* generation of the verdicts they were held against last */
-	struct mw_use *use;   /* by customer */
+	struct mw_gateway_status gateway;
+	struct mw_use *use; /* by customer */
 	struct mw_rate_use rate[MW_RATE_CUSTOMERS];
 	struct mw_responder *responder;
 	uint32_t *ham; /* by customer: since his last observation */
@@ -312,7 +337,81 @@ struct mw_lane {
 	uint64_t sessions;
 	struct mw_lane_counters counters;
 	uint8_t frame[MW_FRAME_MAX];
+	uint8_t labelled[MW_FRAME_MAX + MW_GATEWAY_LABEL_MAX];
 };
+
+/* Who is behind an address, and how much of his mail is looked at. */
+struct mw_line_of {
+	uint32_t customer; /* MW_NO_CUSTOMER_INDEX: nobody */
+	uint32_t line;	   /* whose verdicts count first */
+	bool counted;	   /* false: only verdicts on him count, his sessions are not told */
+	bool content;	   /* false: sessions are counted, their content is not looked at */
+};
+
+/* --- stranger.c --- */
+/* A packet that belongs to no connection we know: the entry of its connection, or NULL when the
+ * packet is decided. */
+struct mw_flow *mw_stranger(struct mw_lane *lane, struct mw_packet *packet,
+	const struct mw_frame *frame, const struct mw_flow_key *key, bool from_client);
+
+/* --- ruling.c --- */
+/* `line`: the index that the line table has for the client's address. */
+struct mw_ruling mw_ruling_of(
+	const struct mw_lane *lane, uint32_t line, const struct mw_ip *server);
+struct mw_ruling mw_ruling_of_flow(const struct mw_lane *lane, const struct mw_flow *flow);
+/* What the client is told, and whether he may come again with it. */
+const char *mw_ruling_reply(const struct mw_ruling *ruling);
+bool mw_ruling_later(const struct mw_lane *lane, const struct mw_ruling *ruling);
+
+/* --- walk.c --- */
+/* There are new verdicts, or the gateway has come or gone: all open connections will be looked at.
+ */
+void mw_walk_begin(struct mw_lane *lane);
+void mw_walk_poll(struct mw_lane *lane);
+/* One open connection under the verdict that counts for it now; not RESET nor DROP. */
+void mw_walk_connection(struct mw_lane *lane, struct mw_flow *flow, enum mw_verdict verdict);
+
+/* --- divert.c --- */
+/* New connections can be led to the gateway. */
+bool mw_divert_ready(const struct mw_lane *lane);
+uint8_t mw_divert_across(
+	const struct mw_lane *lane, uint8_t port_in, const uint8_t *frame, uint32_t len);
+/* The key under which a diverted connection is kept: without VLAN tags. */
+struct mw_flow_key mw_divert_key(const struct mw_flow_key *key);
+struct mw_flow *mw_divert_find(const struct mw_lane *lane, const struct mw_flow_key *key,
+	uint16_t vlan_outer, uint16_t vlan_inner);
+/* One connection more of those that `reason` names, of this customer. */
+void mw_divert_count(struct mw_lane *lane, uint32_t customer, enum mw_reason reason);
+/* A connection that begins anew on the same ports with the server's SYN-ACK: diverted like the one
+ * it follows, which is over. NULL: no room. */
+struct mw_flow *mw_divert_successor(
+	struct mw_lane *lane, struct mw_flow *flow, const struct mw_frame *frame);
+/* Before and after a packet of the client's is decided. */
+void mw_divert_from_client(struct mw_lane *lane, struct mw_flow *flow, struct mw_packet *packet,
+	struct mw_frame *frame);
+void mw_divert_to_gateway(
+	const struct mw_lane *lane, struct mw_packet *packet, const struct mw_frame *frame);
+/* Before one of the gateway's is: it is as if it had come from outside. False: dropped. */
+bool mw_divert_from_gateway(struct mw_lane *lane, struct mw_flow *flow, struct mw_packet *packet,
+	struct mw_frame *frame);
+/* Of the outside, to where the gateway speaks in a customer's name: on to the gateway. */
+void mw_divert_from_server(
+	const struct mw_lane *lane, struct mw_packet *packet, const struct mw_frame *frame);
+/* A packet of the gateway's towards an SMTP port: its own mail. */
+void mw_divert_onward(
+	struct mw_lane *lane, const struct mw_packet *packet, const struct mw_frame *f);
+/* An answer to such mail, or what its connection's state needs to know of it. */
+void mw_divert_onward_seen(
+	struct mw_lane *lane, struct mw_flow *flow, const struct mw_frame *frame, bool of_gateway);
+bool mw_divert_icmp(struct mw_lane *lane, struct mw_packet *packet);
+/* A frame of the lane's own, with the client's layer 2 header in front: to the gateway. */
+void mw_divert_transmit(struct mw_lane *lane, const uint8_t *frame, uint32_t len);
+
+/* The port behind which the server is, or who speaks for it. */
+static inline enum mw_port mw_flow_far(const struct mw_flow *flow)
+{
+	return flow->diverted ? MW_PORT_DIVERT : MW_PORT_OUTSIDE;
+}
 
 /* --- stream.c --- */
 /* A packet of the client's direction with the connection's entry: decides it. */
@@ -459,9 +558,9 @@ bool mw_rate_connection(struct mw_lane *lane, uint32_t customer);
 bool mw_rate_message(struct mw_lane *lane, uint32_t customer, uint32_t recipients);
 
 /* --- session.c --- */
-/* NULL when the table is full. `content`: inspect it (else metadata, by the customer's class). */
+/* NULL when the table is full. */
 struct mw_flow *mw_session_open(struct mw_lane *lane, const struct mw_flow_key *key,
-	const struct mw_frame *frame, uint32_t customer, bool content);
+	const struct mw_frame *frame, const struct mw_line_of *line);
 /* Reports it; the entry stays for late packets. */
 void mw_session_close(struct mw_lane *lane, struct mw_flow *flow);
 void mw_session_remove(struct mw_lane *lane, struct mw_flow *flow);
@@ -485,7 +584,7 @@ bool mw_responder_owns(const struct mw_lane *lane, const struct mw_flow_key *key
 void mw_responder_forget(struct mw_lane *lane, const struct mw_flow_key *key);
 /* A packet of a refused customer to an SMTP port: consumed and answered. */
 void mw_responder_packet(struct mw_lane *lane, struct mw_packet *packet,
-	const struct mw_frame *frame, uint32_t customer, const struct mw_verdict_entry *verdict);
+	const struct mw_frame *frame, uint32_t customer, const struct mw_ruling *ruling);
 void mw_responder_tick(struct mw_lane *lane);
 /* Answers a segment with a RST to its sender (RFC 9293, 3.10.7.1). */
 void mw_responder_reset(
@@ -496,7 +595,11 @@ static inline void mw_lane_transmit(
 {
 	lane->counters.tx_packets++;
 	lane->counters.tx_bytes += len;
-	if (lane->sink.transmit != NULL)
+	if (lane->sink.transmit == NULL)
+		return;
+	if (port == MW_PORT_DIVERT)
+		mw_divert_transmit(lane, frame, len);
+	else
 		lane->sink.transmit(lane->sink.ctx, port, frame, len);
 }
 

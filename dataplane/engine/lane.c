@@ -3,12 +3,11 @@
  */
 #include "dataplane/engine/internal.h"
 
-#include "dataplane/flow/fragments.h"
+#include "dataplane/engine/quick.h"
 #include "dataplane/proto/checksum.h"
 
 #define TIMERS_A_POLL  256u
 #define FLUSHED_A_POLL 1024u
-#define WALKED_A_POLL  256u
 
 struct layout {
 	size_t lane, scratch, flows, kept, envelopes, contents, transfers, records, responder, ham,
@@ -107,12 +106,18 @@ void mw_lane_set_snapshot(struct mw_lane *lane, const struct mw_snapshot *snapsh
 {
 	if (snapshot != NULL && lane->walked != snapshot->generation) {
 		lane->walked = snapshot->generation;
-		if (lane->walk == NULL)
-			lane->walk = lane->open_first;
-		else
-			lane->walk_again = true; /* those behind it are seen with the new ones */
+		mw_walk_begin(lane);
 	}
 	lane->snapshot = snapshot;
+}
+
+void mw_lane_set_gateway(struct mw_lane *lane, const struct mw_gateway_status *status)
+{
+	bool changed = lane->gateway.up != status->up;
+
+	lane->gateway = *status;
+	if (changed)
+		mw_walk_begin(lane);
 }
 
 bool mw_lane_set_rules(
@@ -156,86 +161,6 @@ void mw_lane_count(struct mw_lane *lane, enum mw_reason reason, uint64_t n)
 	lane->counters.reason[reason] += n;
 }
 
-static uint8_t across(uint8_t port_in)
-{
-	return port_in == MW_PORT_INSIDE ? MW_PORT_OUTSIDE : MW_PORT_INSIDE;
-}
-
-/* The plain case, decided from a few octets: untagged IPv4 without options, or IPv6 with TCP or UDP
- * right behind its header, and no SMTP port at either end. True: nothing for us, for certain. */
-static bool surely_not_smtp(const struct mw_port_set *ports, const uint8_t *p, uint32_t len)
-{
-	uint32_t l4;
-
-	if (len < 34)
-		return true;
-	if (p[12] == 0x08 && p[13] == 0x00 && p[14] == 0x45) {
-		if (p[23] != 6)
-			return true;
-		if ((p[20] & 0x3f) != 0 || p[21] != 0) /* the last one may be of an octet */
-			return false;
-		if (len < 38)
-			return true;
-		l4 = 34;
-	} else if (p[12] == 0x86 && p[13] == 0xdd && len >= 58) {
-		if (p[20] == 17 || p[20] == 58)
-			return true;
-		if (p[20] != 6)
-			return false;
-		l4 = 54;
-	} else {
-		return p[12] == 0x08 && p[13] == 0x06; /* ARP; the rest is looked at closely */
-	}
-	return !mw_port_set_has(ports, (uint16_t)(p[l4] << 8 | p[l4 + 1])) &&
-	       !mw_port_set_has(ports, (uint16_t)(p[l4 + 2] << 8 | p[l4 + 3]));
-}
-
-/* Of fragments that have no ports: where all of a packet's meet. */
-static uint16_t collector(uint64_t key, const uint8_t *frame, uint32_t len, uint16_t lanes)
-{
-	struct mw_fragment g;
-
-	if (!mw_fragment_parse(frame, len, &g))
-		return MW_LANE_ANY;
-	return (uint16_t)((mw_fragments_hash(key, &g) >> 32) % lanes);
-}
-
-uint16_t mw_lane_owner(const struct mw_port_set *smtp_ports, uint64_t key, const uint8_t *frame,
-	uint32_t len, uint16_t lanes)
-{
-	struct {
-		struct mw_ip ip[2];
-		uint16_t port[2];
-		uint16_t vlan[2];
-	} both;
-	struct mw_frame f;
-	int first;
-
-	if (surely_not_smtp(smtp_ports, frame, len))
-		return MW_LANE_ANY;
-	switch (mw_frame_parse(frame, len, len, &f)) {
-	case MW_FRAME_TCP:
-		break;
-	case MW_FRAME_FRAGMENT:
-		return collector(key, frame, len, lanes);
-	default:
-		return MW_LANE_ANY;
-	}
-	if (!mw_port_set_has(smtp_ports, f.sport) && !mw_port_set_has(smtp_ports, f.dport))
-		return MW_LANE_ANY;
-	first = memcmp(&f.src, &f.dst, sizeof(f.src));
-	if (first == 0)
-		first = (int)f.sport - (int)f.dport;
-	memset(&both, 0, sizeof(both));
-	both.ip[first > 0] = f.src;
-	both.ip[first <= 0] = f.dst;
-	both.port[first > 0] = f.sport;
-	both.port[first <= 0] = f.dport;
-	both.vlan[0] = f.vlan_outer;
-	both.vlan[1] = f.vlan_inner;
-	return (uint16_t)((mw_flow_hash(key, &both, sizeof(both)) >> 32) % lanes);
-}
-
 static struct mw_flow_key key_of(const struct mw_frame *f, bool from_client)
 {
 	struct mw_flow_key key = {
@@ -259,7 +184,7 @@ static bool direction(const struct mw_lane *lane, const struct mw_packet *packet
 
 	if (!lane->config.passive) {
 		*from_client = packet->port_in == MW_PORT_INSIDE;
-		return *from_client ? to_server : packet->port_in == MW_PORT_OUTSIDE && to_client;
+		return *from_client ? to_server : to_client;
 	}
 	*from_client = to_server;
 	if (to_server && to_client) { /* an SMTP port at both ends: who opened it? */
@@ -273,96 +198,6 @@ static bool direction(const struct mw_lane *lane, const struct mw_packet *packet
 	return to_server || to_client;
 }
 
-/* The customer behind a connection; false: nobody's, or one who is not to be inspected. */
-static bool customer_of(const struct mw_lane *lane, const struct mw_flow_key *key,
-	uint32_t *customer, bool *content)
-{
-	const struct mw_customer_entry *entry;
-
-	*customer = MW_NO_CUSTOMER_INDEX;
-	*content = true;
-	if (lane->snapshot != NULL) {
-		*customer = mw_snapshot_customer(
-			lane->snapshot, &key->client, key->vlan_outer, key->vlan_inner);
-		if (*customer != MW_NO_CUSTOMER_INDEX) {
-			entry = mw_snapshot_customer_entry(lane->snapshot, *customer);
-			*content = entry->inspection >= MW_INSPECTION_CONTENT;
-			return entry->inspection != MW_INSPECTION_NONE;
-		}
-	}
-	return lane->config.every_client;
-}
-
-static const struct mw_verdict_entry *verdict_in_force(
-	const struct mw_lane *lane, uint32_t customer, enum mw_verdict *verdict)
-{
-	const struct mw_verdict_entry *entry = NULL;
-
-	*verdict = MW_VERDICT_PASS;
-	if (lane->snapshot != NULL && !lane->config.passive && customer != MW_NO_CUSTOMER_INDEX) {
-		entry = mw_snapshot_verdict(lane->snapshot, customer);
-		*verdict = mw_verdict_entry_at(entry, lane->now_ns / MW_NS_PER_S);
-	}
-	return entry;
-}
-
-static bool is_first(const struct mw_frame *f)
-{
-	return (f->flags & (MW_TCP_SYN | MW_TCP_ACK | MW_TCP_RST)) == MW_TCP_SYN;
-}
-
-/* A packet that belongs to no connection we know. NULL: decided. */
-static struct mw_flow *stranger(struct mw_lane *lane, struct mw_packet *packet,
-	const struct mw_frame *f, const struct mw_flow_key *key, bool from_client)
-{
-	const struct mw_verdict_entry *entry;
-	enum mw_verdict verdict;
-	uint32_t customer;
-	bool content;
-	struct mw_flow *flow;
-
-	if (!customer_of(lane, key, &customer, &content)) {
-		mw_packet_forward(packet, MW_REASON_FORWARDED);
-		return NULL;
-	}
-	entry = verdict_in_force(lane, customer, &verdict);
-	if (from_client && is_first(f) && verdict == MW_VERDICT_PASS)
-		mw_responder_forget(lane, key); /* free again, he begins anew on these ports */
-	if (from_client && (verdict == MW_VERDICT_REJECT || mw_responder_owns(lane, key))) {
-		mw_responder_packet(lane, packet, f, customer, entry);
-		return NULL;
-	}
-	if (verdict == MW_VERDICT_RATE && from_client && is_first(f) &&
-		!mw_rate_connection(lane, customer)) {
-		mw_responder_packet(lane, packet, f, customer, entry);
-		return NULL;
-	}
-	if (!from_client && mw_responder_owns(lane, key)) { /* its entry is gone, we still talk */
-		mw_responder_reset(lane, packet, f);
-		mw_packet_drop(packet, MW_REASON_AFTER_REFUSAL);
-		return NULL;
-	}
-	if (verdict == MW_VERDICT_RESET && from_client) {
-		mw_responder_reset(lane, packet, f);
-		mw_packet_drop(packet, MW_REASON_VERDICT_RESET);
-		return NULL;
-	}
-	if (verdict == MW_VERDICT_DROP && from_client) {
-		mw_packet_drop(packet, MW_REASON_VERDICT_DROP);
-		return NULL;
-	}
-	if ((f->flags & MW_TCP_RST) != 0) {
-		mw_packet_forward(packet, MW_REASON_INSPECTED);
-		return NULL;
-	}
-	flow = mw_session_open(lane, key, f, customer, content);
-	if (flow == NULL) {
-		lane->counters.reason[MW_REASON_MEMORY]++;
-		mw_packet_forward(packet, MW_REASON_INSPECTED);
-	}
-	return flow;
-}
-
 /* A SYN or SYN-ACK on a connection we know: a repeat of its first, or the first of another. */
 static bool is_successor(const struct mw_lane *lane, const struct mw_flow *flow,
 	const struct mw_frame *f, bool from_client)
@@ -372,6 +207,11 @@ static bool is_successor(const struct mw_lane *lane, const struct mw_flow *flow,
 	if ((f->flags & MW_TCP_SYN) == 0)
 		return false;
 	if (from_client && (f->flags & MW_TCP_ACK) == 0) {
+		/* The gateway has died on it: the policy has a way for connections that begin now.
+		 */
+		if (flow->diverted && flow->state == MW_FLOW_EMBRYONIC && !flow->server.isn_known &&
+			!mw_divert_ready(lane))
+			return true;
 		if (half->isn_known && half->isn == f->seq)
 			return flow->state == MW_FLOW_CLOSED && !lane->config.passive;
 		/* A capture may have the SYN-ACK first: this is the SYN that it answers. */
@@ -407,7 +247,7 @@ static bool outlives_rst(const struct mw_lane *lane, const struct mw_flow *flow,
 static void keep_l2(struct mw_flow *flow, const struct mw_packet *packet, const struct mw_frame *f,
 	bool from_client)
 {
-	if (flow->l2_len > 0 || f->l3 > sizeof(flow->l2) || f->l3 < 14)
+	if (flow->l2_len > 0 || f->l3 > sizeof(flow->l2) || f->l3 < 14 || flow->diverted)
 		return;
 	memcpy(flow->l2, packet->data, f->l3);
 	flow->l2_len = (uint8_t)f->l3;
@@ -439,49 +279,13 @@ static void note_syn(struct mw_flow *flow, const struct mw_frame *f, bool from_c
 	}
 }
 
-/* Open connections of a customer whose verdict has changed. In clear, mail ends with a word (421
- * between two messages, 554 at the end of one); a verdict that is withdrawn before it was said is
- * forgotten. */
-static void verdict_on_open(struct mw_lane *lane, struct mw_flow *flow, enum mw_verdict verdict)
-{
-	if (verdict == MW_VERDICT_REJECT) {
-		mw_refusal_ask(lane, flow, MW_REFUSAL_SESSION);
-	} else if (flow->refusal == MW_REFUSAL_SESSION && !flow->holding) {
-		mw_refusal_forget(lane, flow);
-	}
-}
-
-/* A few open connections a poll are held against verdicts that are new: idle ones send no packet.
- */
-static void walk(struct mw_lane *lane)
-{
-	uint32_t steps = WALKED_A_POLL;
-
-	/* Here and not at the end of a round: the last connection may close between two polls. */
-	if (lane->walk == NULL && lane->walk_again) {
-		lane->walk = lane->open_first;
-		lane->walk_again = false;
-	}
-	while (lane->walk != NULL && steps-- > 0) {
-		struct mw_flow *flow = lane->walk;
-		enum mw_verdict verdict;
-
-		verdict_in_force(lane, flow->customer, &verdict);
-		lane->walk = flow->open_next;
-		if (verdict == MW_VERDICT_RESET)
-			mw_refusal_cut(lane, flow);
-		else
-			verdict_on_open(lane, flow, verdict);
-	}
-}
-
 /* A connection that the lane has taken over: the client talks to us, the server to nobody. */
 static void in_owned(struct mw_lane *lane, struct mw_flow *flow, struct mw_packet *packet,
-	const struct mw_frame *f, bool from_client, const struct mw_verdict_entry *verdict)
+	const struct mw_frame *f, bool from_client, const struct mw_ruling *ruling)
 {
 	flow->last_ns = lane->now_ns; /* it stays for as long as one of them speaks */
 	if (from_client) {
-		mw_responder_packet(lane, packet, f, flow->customer, verdict);
+		mw_responder_packet(lane, packet, f, flow->customer, ruling);
 	} else {
 		mw_responder_reset(lane, packet, f);
 		mw_packet_drop(packet, MW_REASON_AFTER_REFUSAL);
@@ -505,7 +309,7 @@ static void in_closed(struct mw_lane *lane, const struct mw_flow *flow, struct m
 	if (flow->was_reset) { /* one who has not heard: once more */
 		mw_responder_reset(lane, packet, f);
 		mw_packet_drop(packet, MW_REASON_VERDICT_RESET);
-	} else if (from_client && verdict != MW_VERDICT_PASS) {
+	} else if (from_client && verdict >= MW_VERDICT_REJECT) {
 		mw_packet_drop(packet, verdict == MW_VERDICT_DROP ? MW_REASON_VERDICT_DROP
 								  : MW_REASON_VERDICT_RESET);
 	} else if (from_client && flow->was_inspected && past) {
@@ -520,11 +324,11 @@ static void in_closed(struct mw_lane *lane, const struct mw_flow *flow, struct m
 static void in_connection(struct mw_lane *lane, struct mw_flow *flow, struct mw_packet *packet,
 	const struct mw_frame *f, bool from_client)
 {
-	enum mw_verdict verdict;
-	const struct mw_verdict_entry *entry = verdict_in_force(lane, flow->customer, &verdict);
+	struct mw_ruling ruling = mw_ruling_of_flow(lane, flow);
+	enum mw_verdict verdict = ruling.verdict;
 
 	if (flow->owned) {
-		in_owned(lane, flow, packet, f, from_client, entry);
+		in_owned(lane, flow, packet, f, from_client, &ruling);
 		return;
 	}
 	if (flow->state == MW_FLOW_CLOSED) {
@@ -553,22 +357,93 @@ static void in_connection(struct mw_lane *lane, struct mw_flow *flow, struct mw_
 	else
 		mw_reply_server(lane, flow, packet, f);
 	if (flow->state != MW_FLOW_CLOSED &&
-		(verdict == MW_VERDICT_REJECT || flow->refusal == MW_REFUSAL_SESSION))
-		verdict_on_open(lane, flow, verdict);
+		(verdict >= MW_VERDICT_DIVERT || flow->refusal == MW_REFUSAL_MOVE ||
+			flow->refusal == MW_REFUSAL_SESSION))
+		mw_walk_connection(lane, flow, verdict);
 	if (flow->state != MW_FLOW_CLOSED && mw_session_over(lane, flow))
 		mw_session_close(lane, flow);
 }
 
-static void tcp(struct mw_lane *lane, struct mw_packet *packet, const struct mw_frame *f)
+/* What is no matter of ours goes across, or between the gateway and the outside. */
+static void pass_by(struct mw_packet *packet, enum mw_reason reason)
+{
+	if (packet->port_out == MW_PORT_COUNT)
+		mw_packet_drop(packet, MW_REASON_GATEWAY_STRAY);
+	else if (packet->port_in == MW_PORT_DIVERT || packet->port_out == MW_PORT_DIVERT)
+		mw_packet_forward(packet, MW_REASON_GATEWAY_OWN);
+	else
+		mw_packet_forward(packet, reason);
+}
+
+/* Of the gateway's link: answers of diverted connections. Its own mail is passed on, an SMTP server
+ * of its own may answer, anything else would be in a server's name without a connection. True:
+ * `flow` goes on as if from outside. */
+static bool from_gateway(
+	struct mw_lane *lane, struct mw_flow *flow, struct mw_packet *packet, struct mw_frame *f)
+{
+	const struct mw_divert_settings *divert;
+
+	if (flow != NULL && flow->diverted)
+		return mw_divert_from_gateway(lane, flow, packet, f);
+	if (lane->snapshot == NULL || packet->port_out == MW_PORT_COUNT) {
+		mw_packet_drop(packet, MW_REASON_GATEWAY_STRAY);
+		return false;
+	}
+	divert = &lane->snapshot->settings.divert;
+	if (mw_ip_eq(&f->src, &divert->gateway_v4) || mw_ip_eq(&f->src, &divert->gateway_v6))
+		mw_packet_forward(packet, MW_REASON_GATEWAY_OWN);
+	else
+		mw_packet_drop(packet, MW_REASON_GATEWAY_STRAY);
+	return false;
+}
+
+/* From outside, for the gateway: what is sent to its own MAC, and what belongs to connections that
+ * it has opened in a customer's name. True: decided. */
+static bool for_gateway(
+	struct mw_lane *lane, struct mw_flow *flow, struct mw_packet *packet, struct mw_frame *f)
+{
+	if (flow == NULL && packet->port_out == MW_PORT_DIVERT) {
+		mw_packet_forward(packet, MW_REASON_GATEWAY_OWN);
+		return true;
+	}
+	if (flow == NULL || (!flow->diverted && !flow->of_gateway))
+		return false;
+	if (flow->of_gateway)
+		mw_divert_onward_seen(lane, flow, f, false);
+	mw_divert_from_server(lane, packet, f);
+	return true;
+}
+
+/* The connection that is known, if it is this one: the gateway's mail in a customer's name makes
+ * room for the customer himself. */
+static struct mw_flow *known(struct mw_lane *lane, const struct mw_flow_key *key,
+	const struct mw_frame *f, bool from_client)
+{
+	struct mw_flow *flow = mw_flow_find(&lane->flows, key);
+
+	if (flow == NULL && from_client && f->vlan_outer != 0 && lane->gateway.configured)
+		flow = mw_divert_find(lane, key, f->vlan_outer, f->vlan_inner);
+	if (flow != NULL && from_client && flow->of_gateway) {
+		mw_session_remove(lane, flow);
+		flow = NULL;
+	}
+	return flow;
+}
+
+static void tcp(struct mw_lane *lane, struct mw_packet *packet, struct mw_frame *f)
 {
 	struct mw_flow_key key;
 	struct mw_flow *flow;
 	bool from_client;
 
 	if (!direction(lane, packet, f, &from_client)) {
-		mw_packet_forward(packet, MW_REASON_FORWARDED);
+		if (packet->port_in == MW_PORT_DIVERT)
+			mw_divert_onward(lane, packet, f);
+		pass_by(packet, MW_REASON_FORWARDED);
 		return;
 	}
+	if (packet->port_in == MW_PORT_DIVERT)
+		f->vlan_outer = f->vlan_inner = 0;
 	lane->counters.smtp_packets++;
 	if (lane->config.judge_checksums && !packet->checksum_good &&
 		f->payload_have == f->payload_len && !mw_checksum_tcp_good(packet->data, f)) {
@@ -576,18 +451,56 @@ static void tcp(struct mw_lane *lane, struct mw_packet *packet, const struct mw_
 		return;
 	}
 	key = key_of(f, from_client);
-	flow = mw_flow_find(&lane->flows, &key);
+	flow = known(lane, &key, f, from_client);
+	if (packet->port_in == MW_PORT_DIVERT && !from_gateway(lane, flow, packet, f))
+		return;
+	if (packet->port_in == MW_PORT_OUTSIDE && !lane->config.passive &&
+		for_gateway(lane, flow, packet, f))
+		return;
+	if (from_client && !lane->config.passive)
+		packet->port_out = MW_PORT_OUTSIDE; /* whatever MAC it is addressed to */
+	if (from_client && flow != NULL && flow->diverted) {
+		if (flow->vlan_outer != f->vlan_outer || flow->vlan_inner != f->vlan_inner) {
+			mw_packet_drop(packet, MW_REASON_GATEWAY_STRAY);
+			return;
+		}
+	}
 	if (flow != NULL && (is_successor(lane, flow, f, from_client) ||
 				    outlives_rst(lane, flow, f, from_client))) {
 		if (flow->owned && !from_client)
 			mw_responder_forget(lane, &key);
-		mw_session_remove(lane, flow);
-		flow = NULL;
+		if (flow->diverted && !from_client) {
+			flow = mw_divert_successor(lane, flow, f);
+			if (flow == NULL) {
+				mw_packet_drop(packet, MW_REASON_GATEWAY_STRAY);
+				return;
+			}
+		} else {
+			mw_session_remove(lane, flow);
+			flow = NULL;
+		}
 	}
 	if (flow == NULL)
-		flow = stranger(lane, packet, f, &key, from_client);
-	if (flow != NULL)
+		flow = mw_stranger(lane, packet, f, &key, from_client);
+	if (flow == NULL)
+		return;
+	if (from_client && flow->diverted) {
+		mw_divert_from_client(lane, flow, packet, f);
+		in_connection(lane, flow, packet, f, true);
+		mw_divert_to_gateway(lane, packet, f);
+	} else {
 		in_connection(lane, flow, packet, f, from_client);
+		if (packet->port_in == MW_PORT_DIVERT && packet->reason == MW_REASON_INSPECTED)
+			packet->reason = MW_REASON_FROM_GATEWAY;
+	}
+}
+
+uint8_t mw_lane_across(
+	const struct mw_lane *lane, uint8_t port_in, const uint8_t *frame, uint32_t len)
+{
+	if (!lane->gateway.configured && port_in != MW_PORT_DIVERT)
+		return port_in == MW_PORT_INSIDE ? MW_PORT_OUTSIDE : MW_PORT_INSIDE;
+	return mw_divert_across(lane, port_in, frame, len);
 }
 
 void mw_lane_packet(struct mw_lane *lane, uint64_t now_ns, struct mw_packet *packet)
@@ -595,13 +508,14 @@ void mw_lane_packet(struct mw_lane *lane, uint64_t now_ns, struct mw_packet *pac
 	struct mw_frame f;
 
 	lane->now_ns = now_ns;
+	packet->relabelled = 0;
 	if (!packet->joined) {
 		lane->counters.rx_packets++;
 		lane->counters.rx_bytes += packet->wire_len;
 	}
-	packet->port_out = across(packet->port_in);
-	if (surely_not_smtp(lane->config.smtp_ports, packet->data, packet->len)) {
-		mw_packet_forward(packet, MW_REASON_FORWARDED);
+	packet->port_out = mw_lane_across(lane, packet->port_in, packet->data, packet->len);
+	if (mw_surely_not_smtp(lane->config.smtp_ports, packet->data, packet->len)) {
+		pass_by(packet, MW_REASON_FORWARDED);
 	} else {
 		switch (mw_frame_parse(packet->data, packet->len, packet->wire_len, &f)) {
 		case MW_FRAME_TCP:
@@ -617,11 +531,14 @@ void mw_lane_packet(struct mw_lane *lane, uint64_t now_ns, struct mw_packet *pac
 				return;
 			break;
 		case MW_FRAME_DEEP:
-			mw_packet_forward(packet, MW_REASON_L2_DEPTH);
+			pass_by(packet, MW_REASON_L2_DEPTH);
 			break;
 		case MW_FRAME_MALFORMED:
+			pass_by(packet, MW_REASON_FORWARDED);
+			break;
 		case MW_FRAME_OTHER:
-			mw_packet_forward(packet, MW_REASON_FORWARDED);
+			if (!mw_divert_icmp(lane, packet))
+				pass_by(packet, MW_REASON_FORWARDED);
 			break;
 		}
 	}
@@ -639,6 +556,19 @@ void mw_lane_fragment(struct mw_lane *lane, enum mw_reason reason, uint32_t sent
 	lane->counters.tx_bytes += sent;
 }
 
+/* What became of a customer's connections under DIVERT is told with his ham. */
+static void flush_divert(struct mw_lane *lane, uint32_t customer)
+{
+	static const struct mw_divert_counts none;
+	struct mw_divert_counts *counts = &lane->use[customer].divert;
+
+	if (memcmp(counts, &none, sizeof(none)) == 0)
+		return;
+	if (lane->sink.divert != NULL)
+		lane->sink.divert(lane->sink.ctx, customer, counts, lane->now_ns);
+	*counts = none;
+}
+
 static void flush_ham(struct mw_lane *lane)
 {
 	uint32_t end = lane->ham_cursor + FLUSHED_A_POLL;
@@ -653,6 +583,7 @@ static void flush_ham(struct mw_lane *lane)
 	for (; lane->ham_cursor < end; lane->ham_cursor++) {
 		uint32_t ham = lane->ham[lane->ham_cursor];
 
+		flush_divert(lane, lane->ham_cursor);
 		if (ham == 0)
 			continue;
 		lane->ham[lane->ham_cursor] = 0;
@@ -682,7 +613,7 @@ bool mw_lane_poll(struct mw_lane *lane, uint64_t now_ns)
 
 	lane->now_ns = now_ns;
 	scan(lane);
-	walk(lane);
+	mw_walk_poll(lane);
 	mw_refusal_poll(lane);
 	while ((flow = mw_wheel_due(&lane->wheel, now_ns, &steps)) != NULL)
 		mw_session_timer(lane, flow);

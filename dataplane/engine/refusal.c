@@ -22,8 +22,8 @@ void mw_refusal_ask(struct mw_lane *lane, struct mw_flow *flow, enum mw_refusal 
 {
 	if (flow->ending || flow->state == MW_FLOW_CLOSED)
 		return;
-	if (flow->refusal != MW_REFUSAL_NONE) {
-		if (kind == MW_REFUSAL_MESSAGE)
+	if (flow->refusal != MW_REFUSAL_NONE) { /* it waits already, perhaps for less */
+		if (kind > (enum mw_refusal)flow->refusal)
 			flow->refusal = (uint8_t)kind;
 		return;
 	}
@@ -81,12 +81,12 @@ static void send_reset(
 	uint32_t size;
 
 	memcpy(s.l2, flow->l2, flow->l2_len);
-	if (!to_server) {
+	if (!to_server && !flow->diverted) {
 		memcpy(s.l2, flow->l2 + 6, 6);
 		memcpy(s.l2 + 6, flow->l2, 6);
 	}
 	size = mw_segment_write(&s, mw_span_of(NULL, 0), lane->frame, sizeof(lane->frame));
-	mw_lane_transmit(lane, to_server ? MW_PORT_OUTSIDE : MW_PORT_INSIDE, lane->frame, size);
+	mw_lane_transmit(lane, to_server ? mw_flow_far(flow) : MW_PORT_INSIDE, lane->frame, size);
 	lane->counters.reason[MW_REASON_RESET_SENT]++;
 }
 
@@ -159,6 +159,7 @@ static struct mw_talk *begin_talk(struct mw_lane *lane, struct mw_flow *flow)
 	t->mss = flow->mss == 0 ? 536 : flow->mss;
 	if (t->segment.has_ts && t->mss > 12 + 64)
 		t->mss = (uint16_t)(t->mss - 12);
+	t->far = mw_flow_far(flow);
 	t->to_server = c->to_server;
 	t->to_server.ttl = MW_RESET_TTL; /* the client's may end on the way */
 	t->to_server.flags = MW_TCP_RST | MW_TCP_ACK;
@@ -175,8 +176,8 @@ static const char *what_to_say(const struct mw_lane *lane, const struct mw_flow 
 	for (const struct mw_transfer *t = flow->content->transfers; t != NULL; t = t->flow_next)
 		if (t->holds_flow && t->refuse)
 			return t->refusal_text;
-	return lane->snapshot != NULL ? mw_snapshot_verdict(lane->snapshot, flow->customer)->reply
-				      : "";
+	return flow->refusal == MW_REFUSAL_MOVE ? MW_MOVE_REPLY
+						: mw_ruling_of_flow(lane, flow).reply;
 }
 
 /* From here on the client's connection is ours. `code` 0: the server has had the last word. */

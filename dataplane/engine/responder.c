@@ -158,11 +158,9 @@ static struct mw_talk *establish(struct mw_lane *lane, const struct mw_packet *p
 }
 
 void mw_responder_packet(struct mw_lane *lane, struct mw_packet *packet, const struct mw_frame *f,
-	uint32_t customer, const struct mw_verdict_entry *verdict)
+	uint32_t customer, const struct mw_ruling *ruling)
 {
 	struct mw_flow_key key = key_of(f);
-	bool later = verdict != NULL && verdict->verdict == MW_VERDICT_RATE;
-	const char *reply = verdict != NULL ? verdict->reply : "";
 	struct mw_talk *t;
 
 	mw_packet_drop(packet, MW_REASON_ANSWERED);
@@ -179,12 +177,12 @@ void mw_responder_packet(struct mw_lane *lane, struct mw_packet *packet, const s
 	if ((f->flags & MW_TCP_ACK) == 0)
 		return;
 	if (t == NULL || t->state == MW_TALK_SYN_RECEIVED) {
-		t = establish(lane, packet, f, &key, t, customer, later);
+		t = establish(lane, packet, f, &key, t, customer, mw_ruling_later(lane, ruling));
 		if (t == NULL) {
 			packet->reason = MW_REASON_REJECT_OTHER;
 			mw_responder_reset(lane, packet, f);
 			return;
 		}
 	}
-	mw_talk_segment(lane, t, packet, f, later && reply[0] == 0 ? MW_RATE_REPLY : reply);
+	mw_talk_segment(lane, t, packet, f, mw_ruling_reply(ruling));
 }

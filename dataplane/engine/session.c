@@ -29,7 +29,7 @@ static void open_remove(struct mw_lane *lane, struct mw_flow *flow)
 }
 
 struct mw_flow *mw_session_open(struct mw_lane *lane, const struct mw_flow_key *key,
-	const struct mw_frame *frame, uint32_t customer, bool content)
+	const struct mw_frame *frame, const struct mw_line_of *line)
 {
 	enum mw_reason reason = MW_REASON_BY_CLASS;
 	struct mw_flow *flow;
@@ -46,13 +46,17 @@ struct mw_flow *mw_session_open(struct mw_lane *lane, const struct mw_flow_key *
 	open_add(lane, flow);
 	flow->session = ++lane->sessions;
 	flow->start_ns = flow->last_ns = lane->now_ns;
-	flow->customer = customer;
+	flow->customer = line->customer;
+	flow->line = line->line;
+	flow->silent = !line->counted;
+	flow->vlan_outer = frame->vlan_outer;
+	flow->vlan_inner = frame->vlan_inner;
 	flow->state = (frame->flags & MW_TCP_SYN) != 0 ? MW_FLOW_EMBRYONIC : MW_FLOW_OPEN;
 	flow->handshake = (frame->flags & MW_TCP_SYN) != 0;
 	flow->client.wscale = flow->server.wscale = -1;
 	if (!lane->config.passive)
 		mw_share_young_add(lane, flow); /* its content is attached when there is some */
-	if (!content || (lane->config.passive && !mw_content_attach(lane, flow, &reason))) {
+	if (!line->content || (lane->config.passive && !mw_content_attach(lane, flow, &reason))) {
 		flow->mode = MW_MODE_METADATA;
 		flow->uninspected = true;
 		flow->reason = (uint8_t)reason;
@@ -72,8 +76,8 @@ static void report(struct mw_lane *lane, const struct mw_flow *flow)
 		.server = key->server,
 		.client_port = key->client_port,
 		.server_port = key->server_port,
-		.vlan_outer = key->vlan_outer,
-		.vlan_inner = key->vlan_inner,
+		.vlan_outer = flow->vlan_outer,
+		.vlan_inner = flow->vlan_inner,
 		.customer_index = flow->customer,
 		.start_ns = flow->start_ns,
 		.end_ns = flow->last_ns,
@@ -92,7 +96,7 @@ static void report(struct mw_lane *lane, const struct mw_flow *flow)
 	};
 
 	mw_tls_report(flow, &s);
-	if (lane->sink.session != NULL)
+	if (lane->sink.session != NULL && !flow->silent)
 		lane->sink.session(lane->sink.ctx, &s);
 }
 
@@ -152,7 +156,7 @@ void mw_session_timer(struct mw_lane *lane, struct mw_flow *flow)
 		uint64_t hold_due =
 			flow->hold_since_ns + (uint64_t)lane->config.hold_max_ms * MW_NS_PER_MS;
 
-		if (lane->now_ns >= hold_due && flow->refusal != MW_REFUSAL_NONE)
+		if (lane->now_ns >= hold_due && flow->refusal > MW_REFUSAL_MOVE)
 			mw_refusal_timeout(lane, flow);
 		else if (lane->now_ns >= hold_due)
 			mw_hold_timeout(lane, flow);

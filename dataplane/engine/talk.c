@@ -241,7 +241,7 @@ void mw_talk_reset_server(struct mw_lane *lane, const struct mw_talk *t)
 	uint32_t size = mw_segment_write(
 		&t->to_server, mw_span_of(NULL, 0), lane->frame, sizeof(lane->frame));
 
-	mw_lane_transmit(lane, MW_PORT_OUTSIDE, lane->frame, size);
+	mw_lane_transmit(lane, t->far, lane->frame, size);
 	lane->counters.reason[MW_REASON_RESET_SENT]++;
 }
 

@@ -39,6 +39,7 @@ struct mw_talk {
 	uint64_t reset_ns;	     /* of the next RST to the server */
 	struct mw_segment segment;   /* headers of our side */
 	struct mw_segment to_server; /* the RST that is repeated */
+	enum mw_port far;	     /* behind which the server is */
 	struct mw_dialogue dialogue;
 	uint16_t out_len; /* unacknowledged octets, from snd_una on */
 	uint8_t out[MW_DIALOGUE_OUT_MAX * 2];

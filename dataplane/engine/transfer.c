@@ -174,7 +174,8 @@ static bool may_refuse(const struct mw_lane *lane, const struct mw_transfer *t)
 {
 	if (lane->config.passive)
 		return true;
-	if (t->flow->one_sided || lane->snapshot == NULL || t->timed_out)
+	if (t->flow->one_sided || lane->snapshot == NULL || t->timed_out ||
+		lane->snapshot->settings.observe)
 		return false;
 	return !mw_snapshot_customer_entry(lane->snapshot, t->flow->customer)->shared;
 }
@@ -182,14 +183,8 @@ static bool may_refuse(const struct mw_lane *lane, const struct mw_transfer *t)
 /* Beyond what a customer under RATE may send? Asked once a message: it is taken from his budget. */
 static bool over_rate(struct mw_transfer *t)
 {
-	const struct mw_lane *lane = t->lane;
-	uint32_t customer = t->flow->customer;
-
-	if (lane->config.passive || lane->snapshot == NULL || customer == MW_NO_CUSTOMER_INDEX ||
-		mw_verdict_entry_at(mw_snapshot_verdict(lane->snapshot, customer),
-			lane->now_ns / MW_NS_PER_S) != MW_VERDICT_RATE)
-		return false;
-	return !mw_rate_message(t->lane, customer, t->envelope->rcpts_accepted);
+	return mw_ruling_of_flow(t->lane, t->flow).verdict == MW_VERDICT_RATE &&
+	       !mw_rate_message(t->lane, t->flow->line, t->envelope->rcpts_accepted);
 }
 
 /* What policy makes of what was found. A message that is not whole is never refused, but for one
@@ -253,14 +248,10 @@ static void refusal_text(struct mw_transfer *t)
 	char found[64];
 	size_t len;
 
-	if (t->reason == MW_REASON_REFUSE_VERDICT) {
-		snprintf(text, size, "%s", mw_snapshot_verdict(snapshot, t->flow->customer)->reply);
-		return;
-	}
-	if (t->later) {
-		const char *reply = mw_snapshot_verdict(snapshot, t->flow->customer)->reply;
+	if (t->reason == MW_REASON_REFUSE_VERDICT || t->later) {
+		struct mw_ruling ruling = mw_ruling_of_flow(t->lane, t->flow);
 
-		snprintf(text, size, "%s", reply[0] != 0 ? reply : MW_RATE_REPLY);
+		snprintf(text, size, "%s", mw_ruling_reply(&ruling));
 		return;
 	}
 	if (t->smuggles)
@@ -456,8 +447,8 @@ static void report(struct mw_lane *lane, const struct mw_transfer *t)
 		.server = key->server,
 		.client_port = key->client_port,
 		.server_port = key->server_port,
-		.vlan_outer = key->vlan_outer,
-		.vlan_inner = key->vlan_inner,
+		.vlan_outer = flow->vlan_outer,
+		.vlan_inner = flow->vlan_inner,
 		.customer_index = flow->customer,
 		.start_ns = t->envelope->start_ns,
 		.end_ns = t->complete ? t->end_ns : flow->last_ns,
