@@ -96,7 +96,8 @@ int mw_core_timers(struct mw_core *core, uint64_t now_s, uint32_t max)
 			fire_ticket(core, &txn, &timer, now_s);
 			break;
 		case MW_TIMER_OF_VERDICT:
-			mw_core_desk_clear(core, &txn, (uint32_t)timer.id, "timer", now_s);
+			mw_core_desk_clear(
+				core, &txn, (uint32_t)timer.id, "it has expired", "timer", now_s);
 			break;
 		case MW_TIMER_OF_EVIDENCE:
 			fire_evidence(core, &txn, &timer, now_s);
