@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "common/base/time.h"
+#include "dataplane/proto/checksum.h"
 
 #define RTO_FIRST_NS (200 * MW_NS_PER_MS)
 #define WINDOW	     30000u
@@ -54,7 +55,14 @@ void net_init(struct net *net, uint64_t seed, struct mw_lane *lane)
 {
 	memset(net, 0, sizeof(*net));
 	net->seed = seed * 0x9e3779b97f4a7c15ull + 1;
+	static const uint8_t l2[14] = {2, 0, 0, 0, 0, 1, 2, 0, 0, 0, 0, 2, 0x08, 0x00};
+
 	net->lane = lane;
+	net->far = MW_PORT_OUTSIDE;
+	for (int end = 0; end < 2; end++) {
+		memcpy(net->l2[end], l2, sizeof(l2));
+		net->l2_len[end] = sizeof(l2);
+	}
 	net->now_ns = 1700000000ull * MW_NS_PER_S;
 	peer_init(net, NET_CLIENT, "192.0.2.10", (uint16_t)(1024 + seed % 60000));
 	peer_init(net, NET_SERVER, "198.51.100.25", 25);
@@ -102,12 +110,14 @@ void net_transmit(void *ctx, enum mw_port port, const uint8_t *frame, uint32_t l
 	struct net *net = ctx;
 
 	net->made++;
-	trace(net, "made", port == MW_PORT_OUTSIDE ? NET_CLIENT : NET_SERVER, frame, len,
+	trace(net, "made", port != MW_PORT_INSIDE ? NET_CLIENT : NET_SERVER, frame, len,
 		MW_REASON_NONE);
-	if (port == MW_PORT_OUTSIDE)
+	if (port == MW_PORT_INSIDE)
+		launch(net, frame, len, 0, 0);
+	else if (port == net->far)
 		launch(net, frame, len, 3, 1);
 	else
-		launch(net, frame, len, 0, 0);
+		net->strays++;
 }
 
 /* The same segment once more, or one that overlaps it: other octets, ends of messages among them.
@@ -164,12 +174,12 @@ static void send_segment(
 		.tsval = (uint32_t)(net->now_ns / MW_NS_PER_MS),
 		.mss = (flags & MW_TCP_SYN) != 0 ? 1460 : 0,
 	};
-	static const uint8_t l2[14] = {2, 0, 0, 0, 0, 1, 2, 0, 0, 0, 0, 2, 0x08, 0x00};
 	uint8_t frame[2048];
 	uint32_t size;
 
-	memcpy(s.l2, l2, 14);
-	s.l2_len = 14;
+	s.v6 = !mw_ip_is_v4(&p->ip);
+	memcpy(s.l2, net->l2[p->end], net->l2_len[p->end]);
+	s.l2_len = (uint8_t)net->l2_len[p->end];
 	s.seq = (flags & MW_TCP_SYN) != 0 ? p->isn : p->isn + 1 + offset;
 	s.ack = p->peer_isn + 1 + p->in_len + (p->fin_received ? 1 : 0);
 	size = mw_segment_write(&s, mw_span_of(p->out + offset, len), frame, sizeof(frame));
@@ -249,14 +259,29 @@ static void handshake(struct net *net, struct net_peer *p, const struct mw_frame
 	}
 }
 
+/* But for PPPoE's length, which is another in each frame, and right. */
+static bool same_l2(const uint8_t *expected, const uint8_t *frame, uint32_t len)
+{
+	for (uint32_t i = 0; i < len; i++)
+		if (expected[i] != frame[i] && !(i + 4 >= len && i + 2 < len && len >= 22))
+			return false;
+	return true;
+}
+
 static void receive(struct net *net, struct net_peer *p, const uint8_t *frame, uint32_t len)
 {
 	struct mw_frame f;
 	uint32_t acked, offset;
 	bool was_open = p->open;
 
-	if (mw_frame_parse(frame, len, len, &f) != MW_FRAME_TCP)
+	if (mw_frame_parse(frame, len, len, &f) != MW_FRAME_TCP || !mw_checksum_tcp_good(frame, &f))
 		abort();
+	if (net->l2_expected_len[p->end] > 0 &&
+		(f.l3 != net->l2_expected_len[p->end] ||
+			!same_l2(net->l2_expected[p->end], frame, f.l3)))
+		abort();
+	if (p->end == NET_SERVER && (f.flags & MW_TCP_SYN) != 0)
+		net->mss_seen = f.mss;
 	if ((f.flags & MW_TCP_RST) != 0) {
 		p->refused = true;
 		return;
@@ -311,11 +336,13 @@ static void receive(struct net *net, struct net_peer *p, const uint8_t *frame, u
 
 static void at_lane(struct net *net, struct net_flying *f)
 {
+	static uint8_t buffer_of_rim[128 + sizeof(f->frame)];
 	struct mw_packet packet = {
-		.data = f->frame,
+		.data = memcpy(buffer_of_rim + 128, f->frame, f->len),
 		.len = f->len,
+		.headroom = 128,
 		.wire_len = f->len,
-		.port_in = f->where == 1 ? MW_PORT_INSIDE : MW_PORT_OUTSIDE,
+		.port_in = f->where == 1 ? MW_PORT_INSIDE : (uint8_t)net->far,
 	};
 
 	net->in++;
@@ -323,13 +350,16 @@ static void at_lane(struct net *net, struct net_flying *f)
 		net->on_packet(&packet, net->now_ns);
 	mw_lane_packet(net->lane, net->now_ns, &packet);
 	trace(net, packet.forward ? "forwarded" : "dropped",
-		f->where == 1 ? NET_CLIENT : NET_SERVER, f->frame, packet.len, packet.reason);
+		f->where == 1 ? NET_CLIENT : NET_SERVER, packet.data, packet.len, packet.reason);
 	if (!packet.forward) {
 		net->dropped++;
 		return;
 	}
 	net->forwarded++;
-	launch(net, f->frame, packet.len, f->where == 1 ? 3 : 0, f->where == 1 ? 1 : 0);
+	if (packet.port_out != (f->where == 1 ? net->far : MW_PORT_INSIDE))
+		net->strays++;
+	else
+		launch(net, packet.data, packet.len, f->where == 1 ? 3 : 0, f->where == 1 ? 1 : 0);
 }
 
 static void deliver(struct net *net, uint32_t index)

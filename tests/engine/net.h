@@ -44,6 +44,11 @@ struct net_peer {
 struct net {
 	uint64_t seed, now_ns;
 	struct net_way way[2]; /* between client and lane, between lane and server */
+	enum mw_port far;      /* where the server is: MW_PORT_OUTSIDE unless changed */
+	/* In front of each end's IP packets, as it sends them, and as they have to come to it (0:
+	 * not looked at). */
+	uint8_t l2[2][MW_L2_MAX], l2_expected[2][MW_L2_MAX];
+	uint32_t l2_len[2], l2_expected_len[2];
 	struct net_peer peer[2];
 	struct mw_lane *lane;
 	/* The client is a liar: now and then a segment goes out twice, with other octets or
@@ -54,7 +59,8 @@ struct net {
 	struct net_flying *flying;
 	uint32_t flying_count;
 	/* counted at the lane's rim */
-	uint64_t in, forwarded, dropped, made;
+	uint64_t in, forwarded, dropped, made, strays; /* sent to a port where nobody is */
+	uint16_t mss_seen;			       /* of the SYN, as it came to the server */
 	/* sees every packet as it arrives at the lane: a capture */
 	void (*on_packet)(const struct mw_packet *packet, uint64_t now_ns);
 	/* called when octets have come in order */

@@ -62,6 +62,17 @@ static void on_ham(void *ctx, uint32_t customer, uint32_t ham, uint64_t now_ns)
 	((struct rig *)ctx)->ham += ham;
 }
 
+static void on_divert(
+	void *ctx, uint32_t customer, const struct mw_divert_counts *counts, uint64_t now_ns)
+{
+	struct mw_divert_counts *sum = &((struct rig *)ctx)->divert;
+
+	sum->diverted += counts->diverted;
+	sum->passed += counts->passed;
+	sum->put_off += counts->put_off;
+	sum->refused += counts->refused;
+}
+
 struct mw_ip rig_client(uint32_t customer, uint32_t host, bool v6)
 {
 	char text[64];
@@ -124,6 +135,8 @@ void rig_verdict(struct rig *rig, enum mw_verdict verdict, const char *reply)
 		.customer_index = 0, .verdict = verdict, .generation = in.generation};
 	snprintf(verdict_record.reply, sizeof(verdict_record.reply), "%s",
 		reply != NULL ? reply : "");
+	if (rig->policy != NULL)
+		rig->policy(rig, &in, &settings, customer, line);
 	size = (mw_snapshot_bytes(&in) + 63) & ~(size_t)63;
 	free(rig->snapshot_memory);
 	rig->snapshot_memory = aligned_alloc(64, size);
@@ -142,13 +155,15 @@ void rig_open(struct rig *rig, const struct rig_options *options)
 		.transmit = on_transmit,
 		.message = on_message,
 		.session = on_session,
-		.ham = on_ham};
+		.ham = on_ham,
+		.divert = on_divert};
 	size_t size;
 
 	memset(rig, 0, sizeof(*rig));
 	fake_open_scans = 0;
 	rig->refuse_spam = options->refuse_spam;
 	rig->rate = options->rate;
+	rig->policy = options->policy;
 	rig->refuse_smuggling = options->refuse_smuggling;
 	if (charsets == NULL) {
 		assert_int_equal(mw_charset_table_open(&charsets), 0);
@@ -174,6 +189,8 @@ void rig_open(struct rig *rig, const struct rig_options *options)
 		.want_parts = true,
 		.every_client = options->passive,
 		.mtu = 1500,
+		.divert_mtu = options->divert_mtu,
+		.divert_mac = {2, 0, 0, 0, 0, 0xd1},
 		.charsets = charsets,
 		.tlds = tlds,
 	};

@@ -37,6 +37,11 @@ struct rig {
 	uint64_t generation; /* of the policy */
 	bool refuse_spam, refuse_smuggling;
 	struct mw_rate rate; /* of every customer */
+	/* Changes the policy before a snapshot is made of it; NULL: nothing. */
+	void (*policy)(struct rig *rig, struct mw_snapshot_input *in,
+		struct mw_policy_settings *settings, struct mw_customer_record *customer,
+		struct mw_line_record *line);
+	struct mw_divert_counts divert; /* of all customers, as far as they were told */
 };
 
 struct rig_options {
@@ -50,7 +55,11 @@ struct rig_options {
 	uint32_t customers;		    /* 0: one */
 	bool refuse_spam, refuse_smuggling; /* live; the fake rule's class is spam */
 	struct mw_rate rate;
-	uint16_t port; /* 0: 25 */
+	uint16_t port;	     /* 0: 25 */
+	uint16_t divert_mtu; /* 0: no port to a gateway */
+	void (*policy)(struct rig *rig, struct mw_snapshot_input *in,
+		struct mw_policy_settings *settings, struct mw_customer_record *customer,
+		struct mw_line_record *line);
 };
 
 void rig_open(struct rig *rig, const struct rig_options *options);
