@@ -17,6 +17,9 @@ bool mw_link_read(const uint8_t *data, uint32_t len, uint16_t vlan, struct mw_li
 	if (l2.pppoe != 0 || l2.labels != 0 || l2.vlan_outer != vlan ||
 		(l2.l3 != UNTAGGED && l2.l3 != TAGGED))
 		return false;
+	/* Tags of the kinds that others came to use are not the settings' tag. */
+	if (l2.l3 == TAGGED && (data[12] << 8 | data[13]) != ETHERTYPE_VLAN)
+		return false;
 	out->to = data;
 	out->from = data + 6;
 	out->type = (uint16_t)(data[l2.l3 - 2] << 8 | data[l2.l3 - 1]);

@@ -25,7 +25,8 @@ struct mw_io_lanes {
 void mw_io_lanes_configure(struct mw_io_lanes *lanes, const struct mw_io_options *options,
 	const struct mw_policy_settings *settings, uint32_t customers, uint64_t key);
 
-/* Gives each worker of the rig its lane. 0, or negative errno with a sentence in `error`. */
+/* Gives each worker of the rig its lane, and the first one the keeper of the gateway where there is
+ * a port to it. 0, or negative errno with a sentence in `error`. */
 int mw_io_lanes_make(
 	struct mw_io_lanes *lanes, struct mw_io_rig *rig, uint32_t mtu, char *error, size_t size);
 void mw_io_lanes_free(struct mw_io_lanes *lanes);
