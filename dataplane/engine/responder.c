@@ -162,7 +162,9 @@ void mw_responder_packet(struct mw_lane *lane, struct mw_packet *packet, const s
 {
 	struct mw_flow_key key = key_of(f);
 	bool later = verdict != NULL && verdict->verdict == MW_VERDICT_RATE;
-	const char *reply = verdict != NULL ? verdict->reply : "";
+	bool refused = verdict != NULL &&
+		       mw_verdict_entry_at(verdict, lane->now_ns / MW_NS_PER_S) != MW_VERDICT_PASS;
+	const char *reply = refused ? verdict->reply : NULL; /* NULL: free again, meanwhile */
 	struct mw_talk *t;
 
 	mw_packet_drop(packet, MW_REASON_ANSWERED);
@@ -186,5 +188,7 @@ void mw_responder_packet(struct mw_lane *lane, struct mw_packet *packet, const s
 			return;
 		}
 	}
-	mw_talk_segment(lane, t, packet, f, later && reply[0] == 0 ? MW_RATE_REPLY : reply);
+	if (later && reply != NULL && reply[0] == 0)
+		reply = MW_RATE_REPLY;
+	mw_talk_segment(lane, t, packet, f, reply);
 }

@@ -516,6 +516,27 @@ static void one_who_left_behind_ehlo_is_refused_there(void **state)
 	hand_close(&hand);
 }
 
+/* The verdict is withdrawn while he is on the line: he is not refused, and not without a word. */
+static void one_who_is_free_again_shall_come_again(void **state)
+{
+	struct mw_frame f;
+
+	open_hand((struct rig_options){.verdict = MW_VERDICT_REJECT, .reply = REPLY});
+	hand_raw(&hand, &hand.client, MW_TCP_SYN, hand.client.seq++, NULL, 0);
+	assert_int_equal(mw_frame_parse(hand.last_to_client, hand.last_to_client_len,
+				 hand.last_to_client_len, &f),
+		MW_FRAME_TCP);
+	hand.server.seq = f.seq + 1;
+	hand_raw(&hand, &hand.client, MW_TCP_ACK, hand.client.seq, NULL, 0);
+	hand.server.seq += (uint32_t)hand.to_client_len;
+	rig_verdict(&hand.rig, MW_VERDICT_PASS, NULL);
+	hand.to_client_len = 0;
+	hand_say(&hand, &hand.client, "MAIL FROM:<a@b.example>\r\n");
+	hand.to_client[hand.to_client_len] = 0;
+	assert_string_equal((char *)hand.to_client, "421 4.3.2 Please connect again\r\n");
+	hand_close(&hand);
+}
+
 /* The client has heard its 554 and begins anew on the same ports: a connection like any other. */
 static void a_new_connection_is_a_new_one(void **state)
 {
@@ -575,6 +596,7 @@ int main(void)
 		cmocka_unit_test(an_idle_client_is_told),
 		cmocka_unit_test(a_withdrawn_verdict_leaves_no_trace),
 		cmocka_unit_test(one_who_left_behind_ehlo_is_refused_there),
+		cmocka_unit_test(one_who_is_free_again_shall_come_again),
 		cmocka_unit_test(a_new_connection_is_a_new_one),
 		cmocka_unit_test(no_open_connection_is_forgotten),
 	};
