@@ -176,6 +176,7 @@ void rig_open(struct rig *rig, const struct rig_options *options)
 		.mtu = 1500,
 		.charsets = charsets,
 		.tlds = tlds,
+		.left = options->left,
 	};
 	size = (mw_lane_bytes(&rig->config) + 63) & ~(size_t)63;
 	rig->memory = aligned_alloc(64, size);

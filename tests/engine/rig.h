@@ -51,6 +51,7 @@ struct rig_options {
 	bool refuse_spam, refuse_smuggling; /* live; the fake rule's class is spam */
 	struct mw_rate rate;
 	uint16_t port; /* 0: 25 */
+	struct mw_left *left;
 };
 
 void rig_open(struct rig *rig, const struct rig_options *options);
