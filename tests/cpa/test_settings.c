@@ -173,6 +173,37 @@ static void defaults_and_values(void **state)
 				   "+49 1 or write to desk@isp.example");
 }
 
+/* What is filled in may be any text; a reply is printable ASCII, and a character is one mark,
+ * however many octets of UTF-8 it has. The longest there is ends at its limit, the ticket in it. */
+static void a_reply_is_ascii(void **state)
+{
+	static const char text[] =
+		I "smtp: {reject_reply: \"%t %n %p\"}\n"
+		  "desk: {name: \"B\xc3\xbcro \xe2\x82\xac \xf0\x9f\x93\xa7\", phone: \"+49 1\"}\n";
+	char error[MW_SETTINGS_ERROR_MAX], reply[MW_REPLY_TEXT_MAX];
+	char longest[512] = I "smtp: {reject_reply: \"";
+	static struct mw_settings s;
+	size_t at = strlen(longest);
+
+	assert_int_equal(mw_settings_parse("f", text, strlen(text), &s, error), 0);
+	mw_settings_reject_reply(&s, "MW-2026-000123", reply);
+	assert_string_equal(reply, "MW-2026-000123 B?ro ? ? +49 1");
+	for (size_t more = 0; more < 2; more++) {
+		size_t len = MW_REPLY_TEXT_MAX - 1 - strlen("MW-2026-000123") + more;
+
+		memset(longest + at, 'x', len);
+		snprintf(longest + at + len, sizeof(longest) - at - len, "%%t\"}\n");
+		assert_int_equal(mw_settings_parse("f", longest, strlen(longest), &s, error),
+			more == 0 ? 0 : -EINVAL);
+		if (more == 0) {
+			mw_settings_reject_reply(&s, "MW-2026-000123", reply);
+			assert_int_equal(strlen(reply), MW_REPLY_TEXT_MAX - 1);
+			assert_non_null(strstr(reply, "xMW-2026-000123"));
+		}
+	}
+	assert_non_null(strstr(error, "the ticket number is cut off"));
+}
+
 static void limits_of_a_class(void **state)
 {
 	static const char text[] =
@@ -229,6 +260,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(errors_name_line_and_key),
 		cmocka_unit_test(defaults_and_values),
+		cmocka_unit_test(a_reply_is_ascii),
 		cmocka_unit_test(limits_of_a_class),
 		cmocka_unit_test(the_example_is_valid),
 	};
