@@ -378,6 +378,7 @@ static void who_is_diverted(void **state)
 				     "  business: {verdict: divert}\n"
 				     "  hosting: {interim_verdict: rate, probation: 2h}\n"
 				     "  own: {deadline: 1h, verdict: pass, probation_divert: 2d}\n"
+				     "  cgnat: {deadline: 1h, shared: true}\n"
 				     "divert:\n" GATEWAY BASIS "  max: 3d\n";
 	static const struct {
 		const char *name;
@@ -387,7 +388,8 @@ static void who_is_diverted(void **state)
 		{"business", MW_VERDICT_DIVERT, MW_VERDICT_PASS, 0},
 		{"hosting", MW_VERDICT_PASS, MW_VERDICT_RATE, 7200},
 		{"consumer", MW_VERDICT_PASS, MW_VERDICT_DIVERT, 86400},
-		{"own", MW_VERDICT_PASS, MW_VERDICT_DIVERT, 2 * 86400}};
+		{"own", MW_VERDICT_PASS, MW_VERDICT_DIVERT, 2 * 86400},
+		{"cgnat", MW_VERDICT_PASS, MW_VERDICT_PASS, 0}};
 	static const char all[] = I "divert:\n" GATEWAY BASIS "  everybody: true\n"
 				    "classes: {fope: {verdict: pass}, own: {deadline: 1h}}\n";
 	char error[MW_SETTINGS_ERROR_MAX];
