@@ -115,17 +115,47 @@ static void show_gateway(struct mw_command *c, const struct mw_metrics_values *m
 			mw_metrics_reason(m, MW_REASON_DIVERT_REFUSED));
 }
 
+/* Classes whose customers are diverted without a verdict of their own. */
+static json_t *diverted_classes(const struct mw_settings *s)
+{
+	json_t *list = json_array();
+
+	for (uint8_t i = 0; i < s->class_count; i++)
+		if (s->classes[i].verdict == MW_VERDICT_DIVERT)
+			json_array_append_new(list, mw_json_text(s->classes[i].name));
+	return list;
+}
+
 static json_t *gateway_of(const struct mw_command *c, const struct mw_metrics_values *m)
 {
 	const struct mw_divert_settings *d = &c->ctl->core->settings->divert.gateway;
 
-	return json_pack("{s:b, s:s, s:s, s:I, s:{s:I, s:I, s:I, s:I}}", "configured",
+	return json_pack("{s:o, s:b, s:s, s:s, s:I, s:{s:I, s:I, s:I, s:I}}", "classes",
+		diverted_classes(c->ctl->core->settings), "configured",
 		(int)mw_divert_configured(d), "state", gateway_name(m->gateway), "fallback",
 		mw_divert_fallback_name(d->fallback), "changes", (json_int_t)m->gateway_changes,
 		"connections", "diverted", (json_int_t)mw_metrics_reason(m, MW_REASON_DIVERT_BEGUN),
 		"passed", (json_int_t)mw_metrics_reason(m, MW_REASON_DIVERT_PASSED), "put_off",
 		(json_int_t)mw_metrics_reason(m, MW_REASON_DIVERT_PUT_OFF), "refused",
 		(json_int_t)mw_metrics_reason(m, MW_REASON_DIVERT_REFUSED));
+}
+
+static void show_classes(struct mw_command *c)
+{
+	json_t *list = diverted_classes(c->ctl->core->settings), *name;
+	size_t index;
+
+	if (json_array_size(list) > 0) {
+		mw_text(c->text, "diverted", 16);
+		fputs("all mail of class", c->text);
+		json_array_foreach(list, index, name)
+		{
+			fputs(index > 0 ? ", " : " ", c->text);
+			mw_text(c->text, json_string_value(name), 0);
+		}
+		fputs(", where a person has not decided otherwise\n", c->text);
+	}
+	json_decref(list);
 }
 
 /* Verdicts that are only observed, and what servers refused: both easily overlooked. */
@@ -185,6 +215,7 @@ static void show(struct mw_command *c, const struct mw_ctl_values *v, const json
 		m->verdicts[MW_VERDICT_DROP],
 		m->verdicts[MW_VERDICT_DROP] > 0 ? ": weirctl verdict list" : "");
 	show_gateway(c, m);
+	show_classes(c);
 	show_refusals(c, m);
 	say(c, "tasks", "%" PRIu64 " open%s", m->tasks_open,
 		m->tasks_open > 0 ? ": weirctl task list" : "");

@@ -127,9 +127,8 @@ static bool take_line(struct mw_command *c, struct mw_cases_txn *txn,
 	if (mw_line_owner(txn, out, &owner) && owner == customer->index)
 		return true;
 	mw_refuse(c, MW_EXIT_REFUSED,
-		"%s has no line %.64s; weirctl customer show %s names his lines, and weirctl "
-		"customer "
-		"set can divide one. Nothing was changed",
+		"%s has no line %.64s. Next: weirctl customer show %s names his lines, weirctl "
+		"customer set can divide one. Nothing was changed",
 		customer->id, text, customer->id);
 	return false;
 }
@@ -221,8 +220,8 @@ static void clear(
 	if (mw_verdict_get(txn, MW_VERDICT_BY_TICKET, index, &rec))
 		mw_refuse(c, MW_EXIT_REFUSED,
 			"the verdict is that of ticket %s. Next: weirctl ticket confirm %s, when "
-			"the "
-			"problem is solved, or ticket release %s, when it was not this customer",
+			"the problem is solved, or ticket release %s, when it was not this "
+			"customer",
 			rec.ticket, rec.ticket, rec.ticket);
 	else
 		mw_refuse(c, MW_EXIT_REFUSED, "nobody has set a verdict on %s", customer->id);

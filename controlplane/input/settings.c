@@ -139,7 +139,8 @@ static void fill_in(const struct mw_settings *s, const char *text, const char *t
 					    : "%";
 		}
 		for (; *piece != '\0' && used + 1 < MW_REPLY_TEXT_MAX; piece++)
-			out[used++] = *piece >= 0x20 && *piece < 0x7f ? *piece : '?';
+			if (((unsigned char)*piece & 0xc0) != 0x80) /* UTF-8: one mark for each */
+				out[used++] = *piece >= 0x20 && *piece < 0x7f ? *piece : '?';
 		if (*p == '\0')
 			break;
 	}

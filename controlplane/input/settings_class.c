@@ -280,6 +280,7 @@ int mw_settings_class_divert(
 	struct mw_ticket_policy *p = &c->ticket;
 	bool all = c->verdict == MW_SETTINGS_UNNAMED_VERDICT ? s->divert.everybody
 							     : c->verdict == MW_VERDICT_DIVERT;
+	bool by_ticket;
 
 	if (node != NULL && missing != NULL) {
 		if (c->verdict == MW_VERDICT_DIVERT)
@@ -293,11 +294,13 @@ int mw_settings_class_divert(
 		p->probation_divert_s > p->probation_s)
 		return refuse_divert(y, node, c, "probation_divert", "longer than probation");
 	c->verdict = all ? MW_VERDICT_DIVERT : MW_VERDICT_PASS;
-	/* Whose mail goes through the gateway anyway needs no verdict for it. */
+	/* Whose mail goes through the gateway anyway needs no verdict for it; on a shared line a
+	 * ticket sets none. */
+	by_ticket = missing == NULL && !all && !c->shared;
 	if (p->interim == MW_SETTINGS_UNNAMED_VERDICT)
-		p->interim = missing == NULL && !all ? MW_VERDICT_DIVERT : MW_VERDICT_PASS;
+		p->interim = by_ticket ? MW_VERDICT_DIVERT : MW_VERDICT_PASS;
 	if (p->probation_divert_s == MW_SETTINGS_UNNAMED_S)
-		p->probation_divert_s = missing != NULL || all	 ? 0
+		p->probation_divert_s = !by_ticket		 ? 0
 					: p->probation_s < DAY_S ? p->probation_s
 								 : DAY_S;
 	p->divert_max_s = s->divert.max_s;

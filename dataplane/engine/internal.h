@@ -577,7 +577,8 @@ void mw_session_timer(struct mw_lane *lane, struct mw_flow *flow);
 
 /* --- responder.c --- */
 size_t mw_responder_bytes(uint32_t entries);
-struct mw_responder *mw_responder_init(void *memory, uint32_t entries, uint64_t key, uint16_t mtu);
+struct mw_responder *mw_responder_init(
+	void *memory, uint32_t entries, uint64_t key, uint16_t mtu, struct mw_left *left);
 /* Is there a conversation on this connection already? */
 bool mw_responder_owns(const struct mw_lane *lane, const struct mw_flow_key *key);
 /* Both ends have begun another connection on these ports: the one we talk on is over. */

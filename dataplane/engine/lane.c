@@ -95,8 +95,8 @@ struct mw_lane *mw_lane_init(
 	mw_pool_init(
 		&lane->record_pool, base + l.records, MW_RECORD_BLOCK_BYTES, config->record_blocks);
 	mw_pool_init(&lane->tls_pool, base + l.tls, tls_bytes(), mw_tls_kept_max(config));
-	lane->responder =
-		mw_responder_init(base + l.responder, config->responders, config->key, config->mtu);
+	lane->responder = mw_responder_init(
+		base + l.responder, config->responders, config->key, config->mtu, config->left);
 	lane->ham = (uint32_t *)(void *)(base + l.ham);
 	lane->use = (struct mw_use *)(void *)(base + l.use);
 	return lane;

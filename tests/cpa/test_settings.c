@@ -245,6 +245,37 @@ static void defaults_and_values(void **state)
 				   "+49 1 or write to desk@isp.example");
 }
 
+/* What is filled in may be any text; a reply is printable ASCII, and a character is one mark,
+ * however many octets of UTF-8 it has. The longest there is ends at its limit, the ticket in it. */
+static void a_reply_is_ascii(void **state)
+{
+	static const char text[] =
+		I "smtp: {reject_reply: \"%t %n %p\"}\n"
+		  "desk: {name: \"B\xc3\xbcro \xe2\x82\xac \xf0\x9f\x93\xa7\", phone: \"+49 1\"}\n";
+	char error[MW_SETTINGS_ERROR_MAX], reply[MW_REPLY_TEXT_MAX];
+	char longest[512] = I "smtp: {reject_reply: \"";
+	static struct mw_settings s;
+	size_t at = strlen(longest);
+
+	assert_int_equal(mw_settings_parse("f", text, strlen(text), &s, error), 0);
+	mw_settings_reject_reply(&s, "MW-2026-000123", reply);
+	assert_string_equal(reply, "MW-2026-000123 B?ro ? ? +49 1");
+	for (size_t more = 0; more < 2; more++) {
+		size_t len = MW_REPLY_TEXT_MAX - 1 - strlen("MW-2026-000123") + more;
+
+		memset(longest + at, 'x', len);
+		snprintf(longest + at + len, sizeof(longest) - at - len, "%%t\"}\n");
+		assert_int_equal(mw_settings_parse("f", longest, strlen(longest), &s, error),
+			more == 0 ? 0 : -EINVAL);
+		if (more == 0) {
+			mw_settings_reject_reply(&s, "MW-2026-000123", reply);
+			assert_int_equal(strlen(reply), MW_REPLY_TEXT_MAX - 1);
+			assert_non_null(strstr(reply, "xMW-2026-000123"));
+		}
+	}
+	assert_non_null(strstr(error, "the ticket number is cut off"));
+}
+
 static void limits_of_a_class(void **state)
 {
 	static const char text[] =
@@ -378,6 +409,7 @@ static void who_is_diverted(void **state)
 				     "  business: {verdict: divert}\n"
 				     "  hosting: {interim_verdict: rate, probation: 2h}\n"
 				     "  own: {deadline: 1h, verdict: pass, probation_divert: 2d}\n"
+				     "  cgnat: {deadline: 1h, shared: true}\n"
 				     "divert:\n" GATEWAY BASIS "  max: 3d\n";
 	static const struct {
 		const char *name;
@@ -387,7 +419,8 @@ static void who_is_diverted(void **state)
 		{"business", MW_VERDICT_DIVERT, MW_VERDICT_PASS, 0},
 		{"hosting", MW_VERDICT_PASS, MW_VERDICT_RATE, 7200},
 		{"consumer", MW_VERDICT_PASS, MW_VERDICT_DIVERT, 86400},
-		{"own", MW_VERDICT_PASS, MW_VERDICT_DIVERT, 2 * 86400}};
+		{"own", MW_VERDICT_PASS, MW_VERDICT_DIVERT, 2 * 86400},
+		{"cgnat", MW_VERDICT_PASS, MW_VERDICT_PASS, 0}};
 	static const char all[] = I "divert:\n" GATEWAY BASIS "  everybody: true\n"
 				    "classes: {fope: {verdict: pass}, own: {deadline: 1h}}\n";
 	char error[MW_SETTINGS_ERROR_MAX];
@@ -429,6 +462,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(errors_name_line_and_key),
 		cmocka_unit_test(defaults_and_values),
+		cmocka_unit_test(a_reply_is_ascii),
 		cmocka_unit_test(limits_of_a_class),
 		cmocka_unit_test(where_diverted_mail_goes),
 		cmocka_unit_test(who_is_diverted),

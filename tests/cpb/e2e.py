@@ -448,7 +448,7 @@ def gateway(daemon, settings, metrics_port):
     """DIVERT: by hand, by class, by a case; and what becomes of connections under it."""
     without = open(settings, encoding="utf-8").read()
     status = js("status")
-    check(status["gateway"] == {"configured": False, "state": "none", "fallback": "pass", "changes": 0,
+    check(status["gateway"] == {"classes": [], "configured": False, "state": "none", "fallback": "pass", "changes": 0,
                                 "connections": {"diverted": 21, "passed": 0, "put_off": 4, "refused": 0}},
           f"{status['gateway']}")
     check(re.search("^gateway +not configured$", run("status"), re.M), "status without a gateway")
@@ -469,6 +469,8 @@ divert:
 """), lambda: js("status")["gateway"]["configured"])
     check(js("audit", "show", "--object", "divert")[-1]["action"] == "divert-basis", "no basis in the audit")
     check("no port to it" in run("status"), "a gateway without a port")
+    check("all mail of class gold, where" in run("status") and js("status")["gateway"]["classes"] == ["gold"],
+          "status does not name the class")
     text = run("status")
     check("verdicts are reported and not acted on; 6 connections" in text, text)
     check(js("status")["observe"] == {"on": True, "connections": 6}, "observe")
