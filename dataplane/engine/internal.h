@@ -547,6 +547,8 @@ void mw_hold_flush(struct mw_lane *lane, struct mw_flow *flow, uint32_t limit);
 void mw_refusal_ask(struct mw_lane *lane, struct mw_flow *flow, enum mw_refusal kind);
 void mw_refusal_forget(struct mw_lane *lane, struct mw_flow *flow);
 void mw_refusal_poll(struct mw_lane *lane);
+/* He is to be told between two messages, and now it is: what he would begin must not leave. */
+bool mw_refusal_due(const struct mw_flow *flow);
 /* It could not be said within the time a message may be held. */
 void mw_refusal_timeout(struct mw_lane *lane, struct mw_flow *flow);
 /* RST to both ends, without a packet at hand. */

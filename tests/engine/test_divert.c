@@ -556,6 +556,31 @@ static void a_message_is_let_finish(void **state)
 	close_hand();
 }
 
+/* One who begins the next message at once, in the packet that acknowledges the reply to the last. */
+static void a_busy_sender_is_asked_too(void **state)
+{
+	static const char next[] = "MAIL FROM:<b@client.example>\r\n";
+
+	open_under_pass(true, MW_DIVERT_PASS);
+	hand_say(&hand, &hand.client, "DATA\r\n");
+	hand_say(&hand, &hand.server, "354 go\r\n");
+	hand_say(&hand, &hand.client, "Subject: a\r\n\r\nhalf of it\r\n");
+	rig_verdict(&hand.rig, MW_VERDICT_DIVERT, NULL);
+	hand_poll(&hand, MW_NS_PER_MS);
+	hand_say(&hand, &hand.client, "the rest\r\n.\r\n");
+	hand_poll(&hand, MW_NS_PER_MS);
+	hand_say(&hand, &hand.server, "250 stored\r\n");
+	assert_int_equal(hand.rig.messages, 1);
+	hand_raw(&hand, &hand.client, MW_TCP_ACK | MW_TCP_PSH, hand.client.seq, next, strlen(next));
+	is_dropped(hand.packet, MW_REASON_HELD);
+	assert_false(client_was_told("421"));
+	hand_poll(&hand, MW_NS_PER_MS);
+	assert_true(client_was_told("421 4.7.1 " MW_MOVE_REPLY));
+	assert_int_equal(hand.resets_to_server, 1);
+	hand_raw(&hand, &hand.client, MW_TCP_RST, hand.client.seq, NULL, 0);
+	close_hand();
+}
+
 /* Nobody is asked to come again to go the same way: not while the gateway is down. When it is up
  * again, he is. A verdict that is withdrawn meanwhile is forgotten. */
 static void only_for_another_way(void **state)
@@ -808,6 +833,7 @@ int main(void)
 		cmocka_unit_test(down_in_the_handshake),
 		cmocka_unit_test(idle_is_asked_to_come_again),
 		cmocka_unit_test(a_message_is_let_finish),
+		cmocka_unit_test(a_busy_sender_is_asked_too),
 		cmocka_unit_test(only_for_another_way),
 		cmocka_unit_test(a_withdrawn_verdict_moves_nobody),
 		cmocka_unit_test(refused_through_the_gateway),

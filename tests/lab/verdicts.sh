@@ -186,7 +186,7 @@ limits_for() { # VERDICT
 	# shellcheck disable=SC2034 # appliance.sh
 	LAB_CLASS=("rate: {$limits}")
 	appliance_settings 30m >"$LAB_DIR/changed.yaml"
-	cmp -s "$LAB_DIR/changed.yaml" "$LAB_DIR/mailweir.yaml" || appliance_reload "$LAB_DIR/changed.yaml"
+	appliance_reload "$LAB_DIR/changed.yaml"
 }
 
 # Whatever the customers had left is gone.

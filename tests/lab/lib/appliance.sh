@@ -74,10 +74,11 @@ appliance_prepare() { # DEADLINE
 	appliance_contacts >"$LAB_DIR/contacts.csv"
 }
 
-# The settings again: until all lanes have told that they follow a newer policy.
+# The settings again: until all lanes have told that they follow a newer policy. Equal ones make none.
 appliance_reload() { # SETTINGS-FILE
 	local before
 
+	! cmp -s "$1" "$LAB_DIR/mailweir.yaml" || return 0
 	before=$(lanes_follow)
 	cp "$1" "$LAB_DIR/mailweir.yaml"
 	kill -HUP "${PLANE_PIDS[0]}"
