@@ -380,6 +380,8 @@ uint8_t mw_divert_across(
 struct mw_flow_key mw_divert_key(const struct mw_flow_key *key);
 struct mw_flow *mw_divert_find(const struct mw_lane *lane, const struct mw_flow_key *key,
 	uint16_t vlan_outer, uint16_t vlan_inner);
+/* The gateway's own in a customer's name, of which the answers have the customer's tags. */
+struct mw_flow *mw_divert_find_onward(const struct mw_lane *lane, const struct mw_flow_key *key);
 /* One connection more of those that `reason` names, of this customer. */
 void mw_divert_count(struct mw_lane *lane, uint32_t customer, enum mw_reason reason);
 /* A connection that begins anew on the same ports with the server's SYN-ACK: diverted like the one

@@ -379,6 +379,22 @@ static void its_own_mail_does_not_loop(void **state)
 		assert_memory_equal(p.data, gateway_mac, 6);
 		assert_memory_equal(p.data + 6, our_mac, 6);
 	}
+	/* His line is in a VLAN, which the gateway does not know of. */
+	own.sport = 50001;
+	goes(segment(MW_PORT_DIVERT, &own, MW_TCP_SYN, ""), MW_PORT_OUTSIDE, MW_REASON_GATEWAY_OWN);
+	answer.dport = 50001;
+	memcpy(answer.l2 + 12, (uint8_t[]){0x81, 0, 0, 7, 8, 0}, 6);
+	answer.l2_len = 18;
+	{
+		struct mw_packet p = segment(MW_PORT_OUTSIDE, &answer, MW_TCP_SYN | MW_TCP_ACK, "");
+
+		goes(p, MW_PORT_DIVERT, MW_REASON_GATEWAY_OWN);
+		assert_memory_equal(p.data, gateway_mac, 6);
+		assert_memory_equal(p.data + 12, "\x08", 2);
+	}
+	answer.dport = own.sport = 50000;
+	memcpy(answer.l2 + 12, (uint8_t[]){8, 0}, 2);
+	answer.l2_len = 14;
 	own.seq++;
 	segment(MW_PORT_DIVERT, &own, MW_TCP_RST, "");
 	/* The customer himself uses that port next: his connection is diverted, and the answers
@@ -556,7 +572,8 @@ static void a_message_is_let_finish(void **state)
 	close_hand();
 }
 
-/* One who begins the next message at once, in the packet that acknowledges the reply to the last. */
+/* One who begins the next message at once, in the packet that acknowledges the reply to the last.
+ */
 static void a_busy_sender_is_asked_too(void **state)
 {
 	static const char next[] = "MAIL FROM:<b@client.example>\r\n";
