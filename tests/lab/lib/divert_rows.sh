@@ -3,7 +3,9 @@
 # the document. A mail's recipient is ROW.MOMENT@, as in customers.sh; nothing of a row's name is used twice.
 
 ROWS=0 ROWS_BAD=0
-ROWS_DOC=''
+# For the document: rows in the order of their first family, and the families that each was seen of.
+DOC_ROWS=() DOC_COUNTS=()
+declare -A DOC_FAMILIES=()
 
 rows_word() { # what must be seen, for the document
 	case $1 in
@@ -21,10 +23,44 @@ row_say() {
 	[[ -z $3 ]] || ROWS_BAD=$((ROWS_BAD + 1))
 	printf '%s %d - (%s) %s\n' "$([[ -z $3 ]] && printf ok || printf 'not ok')" "$ROWS" "$1" "$2"
 	[[ -z $3 ]] || printf '#   wrong:    %s\n' "$3"
-	[[ $# -gt 3 ]] || return 0
-	printf '#   customer: %s\n#   gateway:  %s\n#   server:   %s\n' "$4" "$5" "$6"
-	[[ -z $ROWS_DOC ]] ||
-		printf '| %s | %s | %s | %s | %s |\n' "$1" "$2" "${4//|/\\|}" "${5//|/\\|}" "${6//|/\\|}" >>"$ROWS_DOC"
+	if [[ $# -gt 3 ]]; then
+		printf '#   customer: %s\n#   gateway:  %s\n#   server:   %s\n' "$4" "$5" "$6"
+		doc_row "$1" "$2" "$4" "$5" "$6"
+	else
+		DOC_COUNTS+=("- ($1) $2")
+	fi
+}
+
+# No name or number of the lab's that differs from run to run or from family to family.
+doc_words() {
+	sed -E 's/ as [0-9A-F]{6,}//; s/host [^ ]+ said: //; s/ \(in reply to [^)]*\)//
+		s/203\.0\.113\.[0-9]+|2001:db8:c::[0-9]+/the customer/g; s/10\.99\.0\.3|fd00:99::3/the gateway/g
+		s/, gateway 0$//; s/, gateway 1$/, Received by it/; s/[|]/\\|/g' <<<"$1"
+}
+
+doc_row() { # STEP WHAT CUSTOMER GATEWAY SERVER
+	local family=- what=$2 row
+
+	if [[ $2 =~ ,\ IPv([46]) ]]; then
+		family=IPv${BASH_REMATCH[1]}
+		what=${2/, IPv[46]/}
+	fi
+	row="$what | $(doc_words "$3") | $(doc_words "$4") | $(doc_words "$5") |"
+	row="| $1 | $row"
+	[[ -v DOC_FAMILIES[$row] ]] || DOC_ROWS+=("$row")
+	[[ ${DOC_FAMILIES[$row]:-} == *"$family"* ]] || DOC_FAMILIES[$row]+="${DOC_FAMILIES[$row]:+, }$family"
+}
+
+doc_rows_write() {
+	local row step
+
+	for step in a b c d i e f g j; do
+		for row in "${DOC_ROWS[@]}"; do
+			[[ $row != "| $step |"* ]] || printf '%s %s |\n' "$row" "${DOC_FAMILIES[$row]}"
+		done
+	done
+	printf '\nAnd what else was seen:\n\n'
+	printf '%s\n' "${DOC_COUNTS[@]}"
 }
 
 # A figure of the dataplane's, over all lanes.
