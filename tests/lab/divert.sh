@@ -206,8 +206,8 @@ step_away() {
 			row e "e$fallback$family" postfix "$family" "$want" "gateway $way, fallback $fallback"
 			row e "et$fallback$family" tagged "$family" "$want" "gateway $way, fallback $fallback, in a VLAN"
 		done
-		row_counted e "$counter" 4
-		row_counted e divert_begun 0
+		row_counted e "$counter" 4 "gateway $way, fallback $fallback"
+		row_counted e divert_begun 0 "gateway $way, fallback $fallback"
 		gateway_back "$way"
 		await_gateway up
 		[[ $fallback != later ]] || customers_flush
@@ -218,7 +218,7 @@ step_away() {
 		for family in 4 6; do
 			row f "f$fallback$family" postfix "$family" through "the gateway is back (it was $way)"
 		done
-		row_counted f divert_begun "$([[ $fallback == later ]] && printf 4 || printf 2)"
+		row_counted f divert_begun "$([[ $fallback == later ]] && printf 4 || printf 2)" "the gateway is back (it was $way)"
 	done
 	fallback=pass
 	settings_change
@@ -317,11 +317,11 @@ step_mtu() {
 			row_whole "${client#*:}$family"
 		done
 	done
-	row_counted j mss_clamped +
+	row_counted j mss_clamped + "of the letters of 3 MB"
 	for family in 4 6; do
 		step_too_big "$family"
 	done
-	row_counted j icmp_steered 2
+	row_counted j icmp_steered 2 "one of each family"
 }
 
 # The letter is there to the last octet.
@@ -331,7 +331,7 @@ row_whole() { # ROW
 	file=$(mail_find mx "^Delivered-To: $1\." | head -1) || true
 	want=$(sed '1,/^$/d' "$LAB_DIR/letters/large" | sha256sum)
 	got=$([[ -z $file ]] || sed '1,/^$/d' "$file" | sha256sum)
-	row_say j "that letter is whole at the server, $1" "$([[ $got == "$want" ]] || printf 'its octets are others')"
+	row_say j 'and is whole at the server, to the last octet' "$([[ $got == "$want" ]] || printf '%s: its octets are others' "$1")"
 }
 
 # Somebody behind the gateway tells that a packet was too big: it must reach the customer who sent it.

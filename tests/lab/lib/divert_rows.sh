@@ -27,7 +27,7 @@ row_say() {
 		printf '#   customer: %s\n#   gateway:  %s\n#   server:   %s\n' "$4" "$5" "$6"
 		doc_row "$1" "$2" "$4" "$5" "$6"
 	else
-		DOC_COUNTS+=("- ($1) $2")
+		[[ " ${DOC_COUNTS[*]}" == *"- ($1) $2"* ]] || DOC_COUNTS+=("- ($1) $2")
 	fi
 }
 
@@ -81,8 +81,8 @@ counting_from() { # REASON...
 	done
 }
 
-# row_counted STEP REASON N|+: so many more since counting_from, or any.
-row_counted() {
+# So many more since counting_from, or any.
+row_counted() { # STEP REASON N|+ WHEN
 	local want=$3 since=${COUNTED[$2]} fault=''
 
 	# shellcheck disable=SC2317 # by await
@@ -91,7 +91,7 @@ row_counted() {
 		[[ $n == "$3" || ($3 == + && $n -gt 0) ]]
 	}
 	await 6 counts "$@" || fault="counted $(($(counted "$2") - since)), expected ${want/+/some}"
-	row_say "$1" "counted $2: $(($(counted "$2") - since))" "$fault"
+	row_say "$1" "counted $2: $(($(counted "$2") - since)), $4" "$fault"
 }
 
 # Whom a Postfix had a mail from, by its log and the daemon that sent it on.
