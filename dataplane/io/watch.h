@@ -24,6 +24,8 @@ enum mw_io_gateway_told {
 
 struct mw_io_watch_gateway {
 	enum mw_io_gateway_told told;
+	struct mw_ip name;  /* told */
+	uint8_t mac[6];	    /* told, of UP */
 	uint32_t why;	    /* told, of DOWN: enum mw_gateway_why */
 	uint32_t conflicts; /* told */
 	uint32_t quiet_s;   /* since something was told */

@@ -164,6 +164,10 @@ static void the_gateway_is_told_of_once(void **state)
 	say(&watch, &shared, &down, MW_GATEWAY_NO_SYN_ACK, &s, true, 50, "does not answer");
 	say(&watch, &shared, &up, MW_GATEWAY_FINE, &s, true, 50,
 		"gateway 192.0.2.2 is up, at 02:00:00:00:00:ff");
+	up.mac[5] = 0x66; /* another machine */
+	say(&watch, &shared, &up, MW_GATEWAY_FINE, &s, true, 50, "at 02:00:00:00:00:66");
+	assert_int_equal(mw_ip_parse("192.0.2.3", &s.gateway_v4), 0); /* another address */
+	say(&watch, &shared, &up, MW_GATEWAY_FINE, &s, true, 50, "gateway 192.0.2.3 is up");
 	atomic_store(&shared.gateway_conflicts, 7);
 	say(&watch, &shared, &up, MW_GATEWAY_FINE, &s, true, 50, "7 messages of it so far");
 	s.fallback = MW_DIVERT_REFUSE;
