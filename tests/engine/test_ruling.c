@@ -21,6 +21,7 @@ static struct {
 	uint64_t expires_s; /* of the line's */
 	bool observe;
 	const char *reachable;
+	bool uninspected;
 } policy;
 
 static void make_policy(struct rig *rig, struct mw_snapshot_input *in,
@@ -32,6 +33,8 @@ static void make_policy(struct rig *rig, struct mw_snapshot_input *in,
 
 	customer[0].class_verdict = policy.class_verdict;
 	customer[1].class_verdict = policy.class_verdict;
+	if (policy.uninspected)
+		customer[0].inspection = customer[1].inspection = MW_INSPECTION_NONE;
 	customer[1].is_line = true;
 	customer[1].owner = 0;
 	for (uint32_t i = 0; i < in->line_count; i++)
@@ -221,6 +224,30 @@ static void what_is_observed_touches_nobody(void **state)
 	close_policy();
 }
 
+/* One whose mail nobody looks at is not even counted; but a person's verdict on him holds. */
+static void a_verdict_needs_no_inspection(void **state)
+{
+	open_policy();
+	policy.uninspected = true;
+	now_it_is();
+	hand_connection(&hand, 0, 10, 42000);
+	hand_raw(&hand, &hand.client, MW_TCP_SYN, hand.client.seq, NULL, 0);
+	assert_int_equal(hand.packet.reason, MW_REASON_FORWARDED);
+	assert_int_equal(hand.rig.lane->flows.used, 0);
+	policy.customer_set = true;
+	policy.customer = MW_VERDICT_REJECT;
+	now_it_is();
+	hand_raw(&hand, &hand.client, MW_TCP_ACK, hand.client.seq + 1, "MAIL\r\n", 6);
+	assert_int_equal(hand.packet.reason, MW_REASON_REJECT_OTHER);
+	assert_int_equal(hand.resets_to_client, 1);
+	is(10, MW_VERDICT_REJECT, "the customer's");
+	policy.customer = MW_VERDICT_DROP;
+	now_it_is();
+	is(10, MW_VERDICT_DROP, "the customer's");
+	close_policy();
+	assert_int_equal(hand.rig.sessions, 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -228,6 +255,7 @@ int main(void)
 		cmocka_unit_test(what_has_expired_is_none),
 		cmocka_unit_test(some_servers_are_always_reachable),
 		cmocka_unit_test(what_is_observed_touches_nobody),
+		cmocka_unit_test(a_verdict_needs_no_inspection),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
