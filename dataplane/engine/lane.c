@@ -421,8 +421,9 @@ static struct mw_flow *known(struct mw_lane *lane, const struct mw_flow_key *key
 {
 	struct mw_flow *flow = mw_flow_find(&lane->flows, key);
 
-	if (flow == NULL && from_client && f->vlan_outer != 0 && lane->gateway.configured)
-		flow = mw_divert_find(lane, key, f->vlan_outer, f->vlan_inner);
+	if (flow == NULL && f->vlan_outer != 0 && lane->gateway.configured)
+		flow = from_client ? mw_divert_find(lane, key, f->vlan_outer, f->vlan_inner)
+				   : mw_divert_find_onward(lane, key);
 	if (flow != NULL && from_client && flow->of_gateway) {
 		mw_session_remove(lane, flow);
 		flow = NULL;
