@@ -1,7 +1,7 @@
 #include "dataplane/engine/talk.h"
 
-#define TIMERS_A_TICK 64u
-#define REPEATS_SYN   3 /* 1, 2, 4 s */
+#define TIMERS_A_TICK 64u /* polls come thousands of times a second, entries are some thousands */
+#define REPEATS_SYN   3	  /* 1, 2, 4 s */
 #define REPEATS_DATA  5
 #define RESETS	      2 /* beside the first: 0.2 s and 1 s later */
 
@@ -180,6 +180,8 @@ void mw_talk_arm(struct mw_lane *lane, struct mw_talk *t)
 {
 	uint64_t due = t->last_ns + (is_done(t) ? MW_TALK_LINGER_NS : MW_TALK_IDLE_NS);
 
+	if (!is_done(t) && t->since_ns + MW_TALK_LIFE_NS < due)
+		due = t->since_ns + MW_TALK_LIFE_NS;
 	if (t->repeat_ns != 0 && t->repeat_ns < due)
 		due = t->repeat_ns;
 	if (t->reset_due && t->reset_ns < due)
@@ -353,6 +355,21 @@ static bool is_over(const struct mw_lane *lane, const struct mw_talk *t)
 	       (t->repeat_ns != 0 && t->repeats >= most && lane->now_ns >= t->repeat_ns);
 }
 
+/* His time is up (RFC 5321, 4.5.3.2.7): he is told, and from now on he is charged nothing. True: he
+ * was; false: there is nobody left to tell. */
+static bool say_timeout(struct mw_lane *lane, struct mw_talk *t)
+{
+	struct mw_dialogue_out out;
+
+	if (t->state != MW_TALK_TALKING || t->out_len > 0)
+		return false;
+	mw_dialogue_timeout(&out);
+	linger(lane, t);
+	t->since_ns = t->last_ns = lane->now_ns;
+	mw_talk_say(lane, t, &out);
+	return true;
+}
+
 void mw_responder_tick(struct mw_lane *lane)
 {
 	uint32_t steps = TIMERS_A_TICK;
@@ -360,7 +377,7 @@ void mw_responder_tick(struct mw_lane *lane)
 
 	while ((t = mw_wheel_due(&lane->responder->wheel, lane->now_ns, &steps)) != NULL) {
 		repeat_reset(lane, t);
-		if (is_over(lane, t)) {
+		if (is_over(lane, t) && !say_timeout(lane, t)) {
 			mw_talk_remove(lane, t);
 			continue;
 		}
