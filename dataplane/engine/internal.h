@@ -491,6 +491,13 @@ static inline bool mw_flow_inspected(const struct mw_flow *flow)
 	return flow->mode == MW_MODE_CONTENT && flow->state != MW_FLOW_CLOSED;
 }
 
+/* It passes unread because there was no room to read it, not because it cannot be read. */
+static inline bool mw_flow_had_no_room(const struct mw_flow *flow)
+{
+	return flow->mode == MW_MODE_METADATA &&
+	       (flow->reason == MW_REASON_MEMORY || flow->reason == MW_REASON_CUSTOMER_SHARE);
+}
+
 /* Some part of it is not read: why, of the first such part. */
 static inline void mw_flow_uninspected(
 	struct mw_lane *lane, struct mw_flow *flow, enum mw_reason reason)

@@ -20,7 +20,6 @@ static bool read_v4(const uint8_t *ip, uint32_t len, struct mw_datagram *out)
 		return false;
 	*out = (struct mw_datagram){
 		.fragment = (be16(ip + 6) & 0x3fff) != 0, /* MF or an offset */
-		.intact = mw_checksum_fold(mw_checksum_add(0, ip, header)) == 0,
 		.protocol = ip[9],
 		.hops = ip[8],
 		.src = mw_ip_from_v4(ip + 12),
@@ -37,7 +36,6 @@ static bool read_v6(const uint8_t *ip, uint32_t len, struct mw_datagram *out)
 		return false;
 	*out = (struct mw_datagram){
 		.v6 = true,
-		.intact = true,
 		.protocol = ip[6],
 		.hops = ip[7],
 		.octets = ip + 40,
@@ -51,6 +49,11 @@ static bool read_v6(const uint8_t *ip, uint32_t len, struct mw_datagram *out)
 bool mw_datagram_read(const uint8_t *ip, uint32_t len, bool v6, struct mw_datagram *out)
 {
 	return v6 ? read_v6(ip, len, out) : read_v4(ip, len, out);
+}
+
+bool mw_datagram_intact(const uint8_t *ip, bool v6)
+{
+	return v6 || mw_checksum_fold(mw_checksum_add(0, ip, (uint32_t)(ip[0] & 15) * 4)) == 0;
 }
 
 uint32_t mw_datagram_write(uint8_t *out, bool v6, uint8_t protocol, uint8_t hops,

@@ -15,7 +15,6 @@
 struct mw_datagram {
 	bool v6;
 	bool fragment; /* its octets are not all there are */
-	bool intact;   /* IPv4: the header's checksum is right */
 	uint8_t protocol, hops;
 	struct mw_ip src, dst;
 	const uint8_t *octets; /* of the payload; Ethernet's padding is not part of it */
@@ -24,6 +23,9 @@ struct mw_datagram {
 
 /* False: no IP packet of that version, or one that says it is longer than what came. */
 bool mw_datagram_read(const uint8_t *ip, uint32_t len, bool v6, struct mw_datagram *out);
+
+/* Is its header's checksum right? IPv6 has none. `ip` as it was read. */
+bool mw_datagram_intact(const uint8_t *ip, bool v6);
 
 /* The header of a packet of ours with `len` octets behind it, its checksum included: 20 or 40
  * octets, how many. */

@@ -23,7 +23,7 @@ uint32_t mw_echo_answer(const struct mw_datagram *d, uint8_t *out, uint32_t size
 	uint8_t *message;
 
 	if (d->protocol != (d->v6 ? MW_DATAGRAM_ICMP6 : MW_DATAGRAM_ICMP) || d->fragment ||
-		!d->intact || d->len < HEADER || d->octets[0] != question || d->octets[1] != 0 ||
+		d->len < HEADER || d->octets[0] != question || d->octets[1] != 0 ||
 		!answerable(d) || size < header || d->len > size - header)
 		return 0;
 	checksum = d->v6 ? mw_datagram_icmp6_checksum(&d->src, &d->dst, d->octets, d->len)

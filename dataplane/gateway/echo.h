@@ -7,8 +7,8 @@
 
 #include "dataplane/gateway/datagram.h"
 
-/* The packet that answers, from its IP header on; its length. 0: no question, one that is not
- * whole, or one whose answer does not fit into `size`. */
+/* `question`: whole, its header good. The packet that answers, from its IP header on; its length.
+ * 0: no question, one that is not whole, or one whose answer does not fit into `size`. */
 uint32_t mw_echo_answer(const struct mw_datagram *question, uint8_t *out, uint32_t size);
 
 #endif

@@ -241,7 +241,7 @@ static bool hear_ip(struct mw_gateway *g, uint64_t now_ns, const struct mw_link_
 		return false; /* passing by on its way to somebody else's MAC */
 	if (mw_ndp_is(&d))
 		return hear_ndp(g, now_ns, &d, f) || about_us;
-	if (!about_us || !to_us || !d.intact || d.fragment)
+	if (!about_us || !to_us || d.fragment || !mw_datagram_intact(f->octets, d.v6))
 		return about_us;
 	if (d.protocol == MW_DATAGRAM_TCP) {
 		hear_tcp(g, now_ns, data, len);
@@ -258,8 +258,10 @@ bool mw_gateway_packet(struct mw_gateway *g, uint64_t now_ns, const uint8_t *dat
 	struct mw_link_frame f;
 	bool ours;
 
-	if (!g->configured || !mw_link_read(data, len, g->settings.vlan, &f) ||
-		!mw_mac_is_station(f.from) || is_own(g, f.from))
+	/* Most of what comes there is the gateway's own traffic: not looked at any further. */
+	if (!mw_gateway_wants(&g->settings, g->config.mac, data, len) ||
+		!mw_link_read(data, len, g->settings.vlan, &f) || !mw_mac_is_station(f.from) ||
+		is_own(g, f.from))
 		return false;
 	switch (f.type) {
 	case MW_LINK_ARP:

@@ -229,11 +229,11 @@ static uint32_t ping(struct fuzz_input *in, uint8_t *out)
 /* A segment of the check's connection, by its numbers or beside them, with text. */
 static uint32_t segment(struct fuzz_input *in, uint8_t *out)
 {
-	static const char *const texts[] = {
-		"", "220 x\r\n", "220-x\r\n", "2", "421 x\r\n", "221 x\r\n", "20 x\r\n", "220"};
+	static const char *const texts[] = {"", "220 x\r\n", "220-x\r\n", "2", "421 x\r\n",
+		"221 x\r\n", "20 x\r\n", "220", "220-x\r\n220 y\r\n", "220-x\r\n500 y\r\n"};
 	const struct mw_check *c = &w.g.check;
 	uint8_t flags = fuzz_u8(in), what = fuzz_u8(in), by = fuzz_u8(in);
-	const char *text = texts[what % 8];
+	const char *text = texts[(what & 0x7f) % 10];
 	uint32_t len = 20 + (uint32_t)strlen(text);
 	uint8_t *ip, *p;
 

@@ -318,6 +318,8 @@ static void a_greeting_is_not_endless(void **state)
 		{"220 x\r\n", true},
 		{"220\n", true},
 		{"220-x\r\n", true},
+		{"220-x\r\n220 y\r\n", true},
+		{"220-x\r\n500 y\r\n", true}, /* changed his mind: left without a QUIT */
 		{"2200 x\r\n", false},
 		{"221 x\r\n", false},
 		{" 220 x\r\n", false},
@@ -333,6 +335,10 @@ static void a_greeting_is_not_endless(void **state)
 			h.seq, h.ack, 0x18, lines[i].text);
 		assert_true(host_give(&h, frame, n));
 		assert_true(up() == lines[i].good);
+		assert_int_equal(h.quits, lines[i].good &&
+						  strstr(lines[i].text, "220-x\r\n5") == NULL &&
+						  strcmp(lines[i].text, "220-x\r\n") != 0);
+		assert_int_equal(h.resets, !lines[i].good);
 		if (!lines[i].good)
 			assert_int_equal(mw_gateway_why(&h.g), MW_GATEWAY_BAD_GREETING);
 	}

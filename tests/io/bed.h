@@ -1,8 +1,7 @@
 /*
  * A test bed: EAL without huge pages, two ports made of rings that the test fills and empties,
- * workers with fake lanes between them; a third port
- * where a test asks for it. EAL starts once in a process; a bed may be made again and
- * again.
+ * workers with fake lanes between them; a third port where a test asks for it. EAL starts once in a
+ * process; a bed may be made again and again.
  */
 #ifndef MW_TESTS_IO_BED_H
 #define MW_TESTS_IO_BED_H
