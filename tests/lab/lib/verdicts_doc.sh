@@ -73,7 +73,7 @@ verdicts_doc_row() { # VERDICT MOMENT ROW CLIENT 4|6 SEEN TEXT
 	[[ $first != sent ]] || text=''
 	# no address, name or number of the lab's, which differ from run to run and from family to family
 	text=$(sed -E 's/ ?\(in reply to [^)]*\)//g; s/[0-9a-f:.]+\[[^]]*\](:25)?/the server/g; s/H=[^ ]+ \[[^]]+\]:? ?//g; s/, ticket \(none\)//g
-		s/:?<[^>]*>//g; s/ \([0-9]+ bytes written\)?//; s/ -- message may.*//; s/ while sending (message body|end of data)/ in the letter/; s/[|]/\\|/g; s/\)$//' <<<"$text")
+		s/:?<[^>]*>//g; s/ \([0-9]+ bytes written\)?//; s/ -- message may[^;]*//; s/ while sending (message body|end of data)/ in the letter/; s/[|]/\\|/g; s/\)$//' <<<"$text")
 	body="$(doc_server "$2" "$3" "$copies" "$way") | $(doc_user "$4" "$first" "$again") | $(doc_late "$1" "$2" "$4" "$copies" "$late") |"
 	body="$first$([[ $again == - ]] || printf ', again %s' "$again")${text:+: $text} | $body"
 	if [[ $5 == 6 && $DOC_LAST == "$1 $2 $4 $body" ]]; then
