@@ -317,7 +317,7 @@ step_mtu() {
 			row_whole "${client#*:}$family"
 		done
 	done
-	row_counted j mss_clamped + "of the letters of 3 MB"
+	row_counted j mss_clamped 4 "the SYNs of the letters of 3 MB"
 	for family in 4 6; do
 		step_too_big "$family"
 	done
@@ -331,7 +331,7 @@ row_whole() { # ROW
 	file=$(mail_find mx "^Delivered-To: $1\." | head -1) || true
 	want=$(sed '1,/^$/d' "$LAB_DIR/letters/large" | sha256sum)
 	got=$([[ -z $file ]] || sed '1,/^$/d' "$file" | sha256sum)
-	row_say j 'and is whole at the server, to the last octet' "$([[ $got == "$want" ]] || printf '%s: its octets are others' "$1")"
+	row_say j 'each letter arrives and is whole at the server, to the last octet' "$([[ $got == "$want" ]] || printf '%s: its octets are others' "$1")"
 }
 
 # Somebody behind the gateway tells that a packet was too big: it must reach the customer who sent it.
