@@ -317,7 +317,7 @@ step_mtu() {
 			row_whole "${client#*:}$family"
 		done
 	done
-	row_counted j mss_clamped 4 "the SYNs of the letters of 3 MB"
+	row_counted j mss_clamped 4+ "the SYNs of the letters of 3 MB"
 	for family in 4 6; do
 		step_too_big "$family"
 	done

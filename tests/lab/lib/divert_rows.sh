@@ -81,16 +81,16 @@ counting_from() { # REASON...
 	done
 }
 
-# So many more since counting_from, or any.
-row_counted() { # STEP REASON N|+ WHEN
+# So many more since counting_from; N+: or more of them, where a packet may be repeated.
+row_counted() { # STEP REASON N|N+ WHEN
 	local want=$3 since=${COUNTED[$2]} fault=''
 
 	# shellcheck disable=SC2317 # by await
 	counts() {
 		local n=$(($(counted "$2") - since))
-		[[ $n == "$3" || ($3 == + && $n -gt 0) ]]
+		[[ $n == "$3" || ($3 == *+ && $n -ge ${3%+}) ]]
 	}
-	await 6 counts "$@" || fault="counted $(($(counted "$2") - since)), expected ${want/+/some}"
+	await 6 counts "$@" || fault="counted $(($(counted "$2") - since)), expected ${want/+/ or more}"
 	row_say "$1" "counted $2: $(($(counted "$2") - since)), $4" "$fault"
 }
 
