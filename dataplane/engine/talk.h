@@ -31,7 +31,7 @@ struct mw_talk {
 	uint32_t snd_nxt;
 	uint16_t mss; /* the client's */
 	uint8_t repeats;
-	bool fin_sent, fin_seen;
+	bool fin_sent, fin_acked, fin_seen;
 	bool reset_due; /* the server may not have heard that it is over */
 	uint8_t resets;
 	uint64_t since_ns, last_ns;
