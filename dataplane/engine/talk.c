@@ -156,8 +156,7 @@ static void send_from(struct mw_lane *lane, struct mw_talk *t, uint32_t sent)
 	t->fin_sent |= fin;
 }
 
-/* All of it: a repeat, or at least an acknowledgement. */
-static void send_out(struct mw_lane *lane, struct mw_talk *t)
+void mw_talk_repeat(struct mw_lane *lane, struct mw_talk *t)
 {
 	send_from(lane, t, 0);
 }
@@ -248,7 +247,7 @@ void mw_talk_segment(struct mw_lane *lane, struct mw_talk *t, const struct mw_pa
 		mw_talk_say(lane, t, &out);
 	else if (f->payload_len > 0 || (f->flags & MW_TCP_FIN) != 0 ||
 		 mw_seq_before(f->seq, t->rcv_nxt)) /* a keep-alive, the probe of a window */
-		send_out(lane, t);
+		mw_talk_repeat(lane, t);
 	if (is_closed(t) && !t->reset_due)
 		mw_talk_remove(lane, t);
 	else
@@ -303,7 +302,7 @@ void mw_responder_tick(struct mw_lane *lane)
 			if (t->state == MW_TALK_SYN_RECEIVED)
 				mw_talk_send_syn_ack(lane, &t->segment, t->snd_una, t->rcv_nxt);
 			else
-				send_out(lane, t);
+				mw_talk_repeat(lane, t);
 		}
 		mw_talk_arm(lane, t);
 	}

@@ -699,6 +699,45 @@ static void a_keep_alive_is_answered(void **state)
 	hand_close(&hand);
 }
 
+/* A SYN that was on its way for long is none of a new connection, and takes nobody's reply away. */
+static void an_old_syn_ends_no_conversation(void **state)
+{
+	for (int owned = 0; owned < 2; owned++) {
+		struct rig_options options = {.refuse_spam = true,
+			.scan_budget_ns = 50000,
+			.verdict = owned != 0 ? MW_VERDICT_PASS : MW_VERDICT_REJECT};
+		uint32_t isn;
+
+		fake_record_cost_ns = 0;
+		hand_open(&hand, &options);
+		isn = client->seq;
+		if (owned != 0) {
+			hand_shake(&hand);
+			to_data();
+			hand_say(&hand, client, BAD ".\r\n");
+			hand_poll(&hand, MW_NS_PER_MS);
+		} else {
+			send(client, SYN, client->seq++, "");
+			server->seq = last_to_client().seq + 1;
+			send(client, ACK, client->seq, "");
+			server->seq += last_to_client().payload_len;
+			hand_say(&hand, client, "EHLO c\r\n");
+		}
+		send(client, SYN, isn, "");
+		assert_false(hand.packet.forward);
+		assert_int_equal(hand.packet.reason, MW_REASON_ANSWERED);
+		assert_int_equal(last_to_client().flags & SYN_ACK, ACK);
+		assert_int_equal(last_to_client().ack, client->seq);
+		hand.to_client_len = 0;
+		hand_poll(&hand, 1100 * MW_NS_PER_MS); /* it is said again until it is heard */
+		assert_int_equal(said(owned != 0 ? "554" : "250"), 1);
+		server->seq = last_to_client().seq + last_to_client().payload_len;
+		hand_say(&hand, client, "QUIT\r\n");
+		assert_int_equal(said("221"), 1);
+		hand_close(&hand);
+	}
+}
+
 /* --- many messages a session --- */
 
 static void the_last_of_a_thousand_messages(void **state)
@@ -752,6 +791,7 @@ int main(void)
 		cmocka_unit_test(ecn_is_the_ends_own_matter),
 		cmocka_unit_test(there_is_one_end),
 		cmocka_unit_test(a_keep_alive_is_answered),
+		cmocka_unit_test(an_old_syn_ends_no_conversation),
 		cmocka_unit_test(the_last_of_a_thousand_messages),
 	};
 
