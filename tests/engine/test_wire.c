@@ -218,6 +218,7 @@ static bool server_gives_up(void)
 
 	if (lines_of("554") + lines == 0 || run.net.peer[NET_SERVER].refused)
 		return false;
+	run.net.peer[NET_CLIENT].refused = true;
 	net_write(&run.net, NET_SERVER, "421 4.4.2 timeout\r\n", 19);
 	net_close(&run.net, NET_SERVER);
 	tally.unheard++;
