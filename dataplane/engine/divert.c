@@ -175,6 +175,27 @@ void mw_divert_count(struct mw_lane *lane, uint32_t customer, enum mw_reason rea
 	use->divert.refused += reason == MW_REASON_DIVERT_REFUSED;
 }
 
+struct mw_flow *mw_divert_successor(
+	struct mw_lane *lane, struct mw_flow *flow, const struct mw_frame *f)
+{
+	struct mw_flow old = *flow;
+	struct mw_line_of line = {.customer = old.customer,
+		.line = old.line,
+		.counted = !old.silent,
+		.content = old.reason != MW_REASON_BY_CLASS};
+
+	mw_session_remove(lane, flow);
+	flow = mw_session_open(lane, &old.link.key, f, &line);
+	if (flow == NULL)
+		return NULL;
+	flow->diverted = true;
+	flow->vlan_outer = old.vlan_outer;
+	flow->vlan_inner = old.vlan_inner;
+	flow->l2_len = old.l2_len;
+	memcpy(flow->l2, old.l2, sizeof(old.l2));
+	return flow;
+}
+
 /* What the way back needs is taken from each packet of the client: his router may change. */
 static void keep_way_back(
 	struct mw_flow *flow, const struct mw_packet *packet, const struct mw_frame *f)

@@ -167,6 +167,8 @@ void mw_responder_packet(struct mw_lane *lane, struct mw_packet *packet, const s
 	uint32_t customer, const struct mw_ruling *ruling)
 {
 	struct mw_flow_key key = key_of(f);
+	bool free = ruling->verdict == MW_VERDICT_PASS ||
+		    (ruling->verdict == MW_VERDICT_DIVERT && mw_divert_ready(lane));
 	struct mw_talk *t;
 
 	mw_packet_drop(packet, MW_REASON_ANSWERED);
@@ -190,5 +192,6 @@ void mw_responder_packet(struct mw_lane *lane, struct mw_packet *packet, const s
 			return;
 		}
 	}
-	mw_talk_segment(lane, t, packet, f, mw_ruling_reply(ruling));
+	/* NULL: nothing is refused any more, he shall come again. */
+	mw_talk_segment(lane, t, packet, f, free ? NULL : mw_ruling_reply(ruling));
 }

@@ -15,7 +15,8 @@ size_t mw_responder_bytes(uint32_t entries)
 	return header_bytes() + mw_flow_table_bytes(entries, sizeof(struct mw_talk));
 }
 
-struct mw_responder *mw_responder_init(void *memory, uint32_t entries, uint64_t key, uint16_t mtu)
+struct mw_responder *mw_responder_init(
+	void *memory, uint32_t entries, uint64_t key, uint16_t mtu, struct mw_left *left)
 {
 	struct mw_responder *r = memory;
 
@@ -23,6 +24,7 @@ struct mw_responder *mw_responder_init(void *memory, uint32_t entries, uint64_t 
 		sizeof(struct mw_talk), key);
 	mw_wheel_init(&r->wheel, &r->table);
 	r->key = key;
+	r->left = left != NULL ? left : &r->own;
 	r->mtu = mtu < 576 ? 576 : mtu;
 	return r;
 }
@@ -57,25 +59,18 @@ static uint64_t client_of(const struct mw_lane *lane, const struct mw_flow_key *
 {
 	size_t len = mw_ip_is_v4(&key->client) ? 16 : 8;
 
-	return mw_flow_hash(lane->responder->key, key->client.octet, len) | 1;
+	return mw_flow_hash(lane->responder->key, key->client.octet, len);
 }
 
 bool mw_talk_has_left(const struct mw_lane *lane, const struct mw_flow_key *key)
 {
-	uint64_t client = client_of(lane, key);
-	const struct mw_left *left = &lane->responder->left[(client >> 32) % MW_TALK_LEFT];
-
-	return left->client == client && lane->now_ns - left->since_ns < MW_TALK_LEFT_NS;
+	return mw_left_knows(lane->responder->left, client_of(lane, key), lane->now_ns);
 }
 
 static void remember_leaving(struct mw_lane *lane, const struct mw_talk *t)
 {
-	uint64_t client = client_of(lane, &t->link.key);
-
-	if (!t->dialogue.hello || t->dialogue.mail || t->dialogue.at_hello)
-		return;
-	lane->responder->left[(client >> 32) % MW_TALK_LEFT] =
-		(struct mw_left){.client = client, .since_ns = lane->now_ns};
+	if (t->dialogue.hello && !t->dialogue.mail && !t->dialogue.at_hello)
+		mw_left_note(lane->responder->left, client_of(lane, &t->link.key), lane->now_ns);
 }
 
 void mw_talk_remove(struct mw_lane *lane, struct mw_talk *t)

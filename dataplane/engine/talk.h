@@ -11,6 +11,7 @@
 
 #include "dataplane/engine/dialogue.h"
 #include "dataplane/engine/internal.h"
+#include "dataplane/engine/left.h"
 
 #define MW_TALK_IDLE_NS (60 * MW_NS_PER_S)
 /* Of one that goes on behind a refused message without an end. */
@@ -46,21 +47,13 @@ struct mw_talk {
 	uint8_t out[MW_DIALOGUE_OUT_MAX * 2];
 };
 
-#define MW_TALK_LEFT 1024u /* clients remembered that left behind EHLO */
-#define MW_TALK_LEFT_NS \
-	(5 * 86400 * MW_NS_PER_S) /* senders try for that long (RFC 5321, 4.5.4.1) */
-
-struct mw_left {
-	uint64_t client; /* keyed hash; 0: none */
-	uint64_t since_ns;
-};
-
 struct mw_responder {
 	struct mw_flow_table table;
 	struct mw_wheel wheel;
 	uint64_t key;
 	uint16_t mtu;
-	struct mw_left left[MW_TALK_LEFT]; /* by hash; the newer takes the place of the older */
+	struct mw_left *left; /* of all lanes, or `own` */
+	struct mw_left own;
 };
 
 /* Has this client left behind an EHLO before, without a MAIL? */

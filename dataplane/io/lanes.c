@@ -38,6 +38,7 @@ void mw_io_lanes_configure(struct mw_io_lanes *lanes, const struct mw_io_options
 		mw_port_set_add(&lanes->smtp_ports, settings->smtp_ports[i]);
 	c->key = key;
 	c->smtp_ports = &lanes->smtp_ports;
+	c->left = &lanes->left;
 	c->flows = flows;
 	c->contents = at_least(flows / 16, 64);
 	c->messages = at_least(flows / 64, 64);

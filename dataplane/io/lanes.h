@@ -6,6 +6,7 @@
 #define MW_DATAPLANE_IO_LANES_H
 
 #include "common/contract/policy.h"
+#include "dataplane/engine/left.h"
 #include "dataplane/io/rig.h"
 #include "dataplane/text/charset.h"
 #include "dataplane/text/tld.h"
@@ -13,7 +14,8 @@
 struct mw_io_lanes {
 	struct mw_lane_config config; /* of the last one made; equal but for lane and charsets */
 	struct mw_port_set smtp_ports;
-	struct mw_tld_table *tlds; /* NULL when this machine has no list */
+	_Alignas(64) struct mw_left left; /* written and read by all lanes */
+	struct mw_tld_table *tlds;	  /* NULL when this machine has no list */
 	struct mw_charset_table *charsets[MW_IO_LANES_MAX];
 	void *memory[MW_IO_LANES_MAX];
 	size_t bytes; /* of one lane */

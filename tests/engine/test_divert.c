@@ -731,6 +731,33 @@ static void one_owner(void **state)
 	close_hand();
 }
 
+/* The client begins anew before the gateway has answered, and it answers the second SYN: the
+ * connection that follows is diverted like the first, and his way back is known. */
+static void a_second_syn_is_answered(void **state)
+{
+	struct mw_segment s;
+
+	open_hand(true, MW_DIVERT_PASS);
+	goes(segment(MW_PORT_INSIDE, &hand.client, MW_TCP_SYN, ""), MW_PORT_DIVERT,
+		MW_REASON_DIVERTED);
+	s = of_gateway();
+	s.ack = hand.client.seq + 1;
+	goes(segment(MW_PORT_DIVERT, &s, MW_TCP_SYN | MW_TCP_ACK, ""), MW_PORT_INSIDE,
+		MW_REASON_FROM_GATEWAY);
+	hand.client.seq += 7777;
+	goes(segment(MW_PORT_INSIDE, &hand.client, MW_TCP_SYN, ""), MW_PORT_DIVERT,
+		MW_REASON_DIVERTED);
+	s.ack = hand.client.seq + 1;
+	s.seq += 999;
+	goes(segment(MW_PORT_DIVERT, &s, MW_TCP_SYN | MW_TCP_ACK, ""), MW_PORT_INSIDE,
+		MW_REASON_FROM_GATEWAY);
+	hand.client.seq++;
+	hand.client.ack = s.seq + 1;
+	goes(segment(MW_PORT_INSIDE, &hand.client, MW_TCP_ACK, ""), MW_PORT_DIVERT,
+		MW_REASON_DIVERTED);
+	close_hand();
+}
+
 /* Two VLANs with the same addresses and ports: the gateway could not tell them apart. */
 static void the_same_addresses_in_two_vlans(void **state)
 {
@@ -786,6 +813,7 @@ int main(void)
 		cmocka_unit_test(refused_through_the_gateway),
 		cmocka_unit_test(errors_go_where_the_packets_go),
 		cmocka_unit_test(one_owner),
+		cmocka_unit_test(a_second_syn_is_answered),
 		cmocka_unit_test(the_same_addresses_in_two_vlans),
 		cmocka_unit_test(no_headroom),
 	};

@@ -481,31 +481,37 @@ static void a_withdrawn_verdict_leaves_no_trace(void **state)
 	hand_close(&hand);
 }
 
-/* A client of the responder says EHLO and leaves; what it hears when it comes again. */
+/* A client of the responder says EHLO, and what it hears; then it leaves, with or without a MAIL.
+ */
+static const char *hello(uint16_t port, bool with_mail)
+{
+	struct mw_frame f;
+
+	hand.client.sport = port;
+	hand.client.seq = 1000;
+	hand_raw(&hand, &hand.client, MW_TCP_SYN, hand.client.seq++, NULL, 0);
+	assert_int_equal(mw_frame_parse(hand.last_to_client, hand.last_to_client_len,
+				 hand.last_to_client_len, &f),
+		MW_FRAME_TCP);
+	hand.server.seq = f.seq + 1;
+	hand_raw(&hand, &hand.client, MW_TCP_ACK, hand.client.seq, NULL, 0);
+	hand.to_client_len = 0;
+	hand.server.seq += (uint32_t)strlen("220 mailweir ESMTP\r\n");
+	hand_say(&hand, &hand.client, "EHLO tls.only.example\r\n");
+	hand.to_client[hand.to_client_len] = 0;
+	if (with_mail)
+		hand_say(&hand, &hand.client, "MAIL FROM:<a@b.example>\r\n");
+	hand_raw(&hand, &hand.client, MW_TCP_RST, hand.client.seq, NULL, 0);
+	return (const char *)hand.to_client;
+}
+
+static const struct rig_options under_reject = {.verdict = MW_VERDICT_REJECT, .reply = REPLY};
+
 static const char *second_hello(bool with_mail)
 {
-	open_hand((struct rig_options){.verdict = MW_VERDICT_REJECT, .reply = REPLY});
-	for (int turn = 0; turn < 2; turn++) {
-		struct mw_frame f;
-
-		hand.client.sport = (uint16_t)(40000 + turn);
-		hand.client.seq = 1000;
-		hand_raw(&hand, &hand.client, MW_TCP_SYN, hand.client.seq++, NULL, 0);
-		assert_int_equal(mw_frame_parse(hand.last_to_client, hand.last_to_client_len,
-					 hand.last_to_client_len, &f),
-			MW_FRAME_TCP);
-		hand.server.seq = f.seq + 1;
-		hand_raw(&hand, &hand.client, MW_TCP_ACK, hand.client.seq, NULL, 0);
-		hand.to_client_len = 0;
-		hand.server.seq += (uint32_t)strlen("220 mailweir ESMTP\r\n");
-		hand_say(&hand, &hand.client, "EHLO tls.only.example\r\n");
-		hand.to_client[hand.to_client_len] = 0;
-		if (turn == 0 && with_mail)
-			hand_say(&hand, &hand.client, "MAIL FROM:<a@b.example>\r\n");
-		if (turn == 0)
-			hand_raw(&hand, &hand.client, MW_TCP_RST, hand.client.seq, NULL, 0);
-	}
-	return (const char *)hand.to_client;
+	open_hand(under_reject);
+	hello(40000, with_mail);
+	return hello(40001, false);
 }
 
 static void one_who_left_behind_ehlo_is_refused_there(void **state)
@@ -513,6 +519,53 @@ static void one_who_left_behind_ehlo_is_refused_there(void **state)
 	assert_non_null(strstr(second_hello(false), "550 5.7.1 " REPLY));
 	hand_close(&hand);
 	assert_non_null(strstr(second_hello(true), "250 mailweir"));
+	hand_close(&hand);
+}
+
+/* It comes again on other ports, and so to another lane: that one knows, too, and for five days. */
+static void all_lanes_remember_who_left(void **state)
+{
+	static struct mw_left left;
+	struct rig_options options = under_reject;
+	uint64_t now_ns, days_ns = 5 * 86400 * MW_NS_PER_S;
+
+	memset(&left, 0, sizeof(left));
+	options.left = &left;
+	open_hand(options);
+	assert_non_null(strstr(hello(40000, false), "250 mailweir"));
+	now_ns = hand.now_ns;
+	hand_close(&hand);
+	open_hand(options);
+	assert_non_null(strstr(hello(40001, false), "550 5.7.1 " REPLY));
+	hand_connection(&hand, 0, 11, 40000); /* his neighbour is another one */
+	assert_non_null(strstr(hello(40000, false), "250 mailweir"));
+	hand_close(&hand);
+	open_hand(options);
+	hand.now_ns = now_ns + days_ns - 60 * MW_NS_PER_S;
+	assert_non_null(strstr(hello(40002, false), "550 5.7.1 " REPLY));
+	hand.now_ns = now_ns + days_ns;
+	assert_non_null(strstr(hello(40003, false), "250 mailweir"));
+	hand_close(&hand);
+}
+
+/* The verdict is withdrawn while he is on the line: he is not refused, and not without a word. */
+static void one_who_is_free_again_shall_come_again(void **state)
+{
+	struct mw_frame f;
+
+	open_hand((struct rig_options){.verdict = MW_VERDICT_REJECT, .reply = REPLY});
+	hand_raw(&hand, &hand.client, MW_TCP_SYN, hand.client.seq++, NULL, 0);
+	assert_int_equal(mw_frame_parse(hand.last_to_client, hand.last_to_client_len,
+				 hand.last_to_client_len, &f),
+		MW_FRAME_TCP);
+	hand.server.seq = f.seq + 1;
+	hand_raw(&hand, &hand.client, MW_TCP_ACK, hand.client.seq, NULL, 0);
+	hand.server.seq += (uint32_t)hand.to_client_len;
+	rig_verdict(&hand.rig, MW_VERDICT_PASS, NULL);
+	hand.to_client_len = 0;
+	hand_say(&hand, &hand.client, "MAIL FROM:<a@b.example>\r\n");
+	hand.to_client[hand.to_client_len] = 0;
+	assert_string_equal((char *)hand.to_client, "421 4.3.2 Please connect again\r\n");
 	hand_close(&hand);
 }
 
@@ -575,6 +628,8 @@ int main(void)
 		cmocka_unit_test(an_idle_client_is_told),
 		cmocka_unit_test(a_withdrawn_verdict_leaves_no_trace),
 		cmocka_unit_test(one_who_left_behind_ehlo_is_refused_there),
+		cmocka_unit_test(all_lanes_remember_who_left),
+		cmocka_unit_test(one_who_is_free_again_shall_come_again),
 		cmocka_unit_test(a_new_connection_is_a_new_one),
 		cmocka_unit_test(no_open_connection_is_forgotten),
 	};
