@@ -7,9 +7,10 @@
 #include <stdlib.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
-enum { TABLES_MAX = 32, READERS_MAX = 126 };
+enum { TABLES_MAX = 32, READERS_MAX = 126, DISK_FULL_BYTES = 1 << 16 };
 
 int mw_env_errno(int code)
 {
@@ -279,6 +280,14 @@ double mw_env_fill(struct mw_env *env)
 	used = info.me_last_pgno + 1;
 	used = used > free.pages ? used - free.pages : 0;
 	return (double)used * (double)stat.ms_psize / (double)info.me_mapsize;
+}
+
+bool mw_env_disk_full(const struct mw_env *env)
+{
+	struct statvfs disk;
+
+	return statvfs(env->path, &disk) == 0 &&
+	       disk.f_bavail * disk.f_frsize < (uint64_t)DISK_FULL_BYTES;
 }
 
 bool mw_env_may_insert(struct mw_env *env)

@@ -46,12 +46,15 @@ double mw_env_fill(struct mw_env *env);
 /* True as long as inserts are allowed: fill below MW_ENV_FILL_MAX. Cheap while the file is small.
  */
 bool mw_env_may_insert(struct mw_env *env);
+/* No room is left where the environment lies, whatever its map has. */
+bool mw_env_disk_full(const struct mw_env *env);
 /* Clears dead readers; how many there were. */
 int mw_env_check_readers(struct mw_env *env);
 /* The oldest transaction a living reader holds, and whose it is; 0 when none. */
 uint64_t mw_env_oldest_reader(struct mw_env *env, long *pid);
 int mw_env_sync(struct mw_env *env);
-/* An LMDB code (or errno) as a negative errno: -ENOSPC map full, -ENOENT not found, -EEXIST, ... */
+/* An LMDB code (or errno) as a negative errno: -ENOSPC map or disk full, -ENOENT not found,
+ * -EEXIST, ... */
 int mw_env_errno(int lmdb_code);
 
 /*

@@ -228,7 +228,8 @@ int mw_events_append(
 	if (count == 0 && ring_lost == 0)
 		return 0;
 	err = append_try(&a, records, count, ring_lost);
-	if (err == -ENOSPC && !a.refuse) {
+	/* A full disk is waited for, in the rings: somebody makes room, and nothing is lost. */
+	if (err == -ENOSPC && !a.refuse && !mw_env_disk_full(events->env)) {
 		a.refuse = true;
 		err = append_try(&a, records, count, ring_lost);
 	}

@@ -80,6 +80,9 @@ int mw_txn_commit(struct mw_txn *t)
 		return t->error;
 	}
 	t->error = mw_env_errno(mdb_txn_commit(t->txn));
+	/* LMDB calls a write that came short an I/O error. */
+	if (t->error == -EIO && mw_env_disk_full(t->env))
+		t->error = -ENOSPC;
 	t->txn = NULL;
 	pthread_rwlock_unlock(&t->env->resize);
 	return t->error;

@@ -49,9 +49,9 @@ bool mw_commit(struct mw_command *c, struct mw_cases_txn *txn)
 	rc = mw_cases_commit(txn);
 	if (rc == -ENOSPC)
 		mw_refuse(c, MW_EXIT_REFUSED,
-			"not done: the store of cases is full. Raise store: cases_mib in the "
-			"settings "
-			"and start again, nothing is lost");
+			"not done: the store of cases is full, or its disk is. Raise store: "
+			"cases_mib in the settings and start again, or make room on the disk; "
+			"nothing is lost");
 	else if (rc != 0)
 		mw_refuse(
 			c, MW_EXIT_REFUSED, "not done: the store of cases says: %s", strerror(-rc));

@@ -33,7 +33,8 @@ static void stuck(struct mw_daemon *daemon, const char *what, int rc)
 		return;
 	daemon->stuck_said_ms = now;
 	mw_log(MW_LOG_ERROR, "%s: %s; it is tried again, nothing is lost", what,
-		rc == -ENOSPC ? "the store is full, raise store: ..._mib in the settings"
+		rc == -ENOSPC ? "the store is full, raise store: ..._mib in the settings, or "
+				"its disk is"
 			      : strerror(-rc));
 }
 

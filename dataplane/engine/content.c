@@ -21,7 +21,8 @@ bool mw_content_attach(struct mw_lane *lane, struct mw_flow *flow, enum mw_reaso
 	struct mw_content *content = NULL;
 
 	*reason = MW_REASON_MEMORY;
-	if (use != NULL && !mw_share_allows(use->contents, pool->blocks, pool->used))
+	if (use != NULL && pool->used < pool->blocks &&
+		!mw_share_allows(use->contents, pool->blocks, pool->used))
 		*reason = MW_REASON_CUSTOMER_SHARE;
 	else if (!flow->young || mw_share_young_content(lane))
 		content = mw_pool_get(&lane->content_pool);
@@ -313,12 +314,21 @@ void mw_content_detach(struct mw_lane *lane, struct mw_flow *flow, bool send_on)
 	mw_pool_put(&lane->content_pool, content);
 }
 
+/* What waits to be refused can then be refused no more. Under TLS a session has a while to come to
+ * its end: refusal.c. */
+static bool loses_refusal(const struct mw_flow *flow, enum mw_reason reason)
+{
+	return flow->refusal == MW_REFUSAL_MESSAGE ||
+	       (flow->refusal == MW_REFUSAL_SESSION && reason != MW_REASON_STARTTLS &&
+		       reason != MW_REASON_IMPLICIT_TLS);
+}
+
 void mw_content_lose(struct mw_lane *lane, struct mw_flow *flow, enum mw_reason reason)
 {
 	if (flow->ending) /* the parser's last words while the session is being closed */
 		return;
 	mw_flow_uninspected(lane, flow, reason);
-	if (flow->refusal == MW_REFUSAL_MESSAGE && !lane->config.passive) {
+	if (loses_refusal(flow, reason) && !lane->config.passive) {
 		mw_refusal_cut(lane, flow); /* what is to be refused must not go on its way */
 		return;
 	}

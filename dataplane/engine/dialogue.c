@@ -46,6 +46,13 @@ void mw_dialogue_greet(struct mw_dialogue *d, const char *name, bool at_hello, b
 	add(out, "220 %s ESMTP\r\n", name);
 }
 
+void mw_dialogue_timeout(struct mw_dialogue_out *out)
+{
+	out->len = 0;
+	add(out, "421 4.4.2 Timeout\r\n");
+	out->close = true;
+}
+
 void mw_dialogue_refused(struct mw_dialogue *d, bool sinks)
 {
 	memset(d, 0, sizeof(*d));

@@ -45,6 +45,8 @@ void mw_dialogue_greet(struct mw_dialogue *d, const char *name, bool at_hello, b
 /* The other beginning: a message has just been refused. QUIT ends it orderly, anything else with
  * 421. `sinks`: the client may still be in the middle of the message, which is let run out. */
 void mw_dialogue_refused(struct mw_dialogue *d, bool sinks);
+/* At any time: the client has been silent, or on the line, for too long. */
+void mw_dialogue_timeout(struct mw_dialogue_out *out);
 /* `reply`: what follows "550 5.7.1 " at MAIL, printable ASCII, cut to what the policy can hold
  * (MW_REPLY_TEXT_MAX - 1 octets). NULL: nothing is refused any more, and the client shall come
  * again. */

@@ -162,6 +162,14 @@ struct mw_flow *mw_divert_find(const struct mw_lane *lane, const struct mw_flow_
 		       : NULL;
 }
 
+struct mw_flow *mw_divert_find_onward(const struct mw_lane *lane, const struct mw_flow_key *key)
+{
+	struct mw_flow_key bare = mw_divert_key(key);
+	struct mw_flow *flow = mw_flow_find(&lane->flows, &bare);
+
+	return flow != NULL && flow->of_gateway ? flow : NULL;
+}
+
 void mw_divert_count(struct mw_lane *lane, uint32_t customer, enum mw_reason reason)
 {
 	struct mw_use *use = mw_share_of(lane, customer);

@@ -380,6 +380,8 @@ uint8_t mw_divert_across(
 struct mw_flow_key mw_divert_key(const struct mw_flow_key *key);
 struct mw_flow *mw_divert_find(const struct mw_lane *lane, const struct mw_flow_key *key,
 	uint16_t vlan_outer, uint16_t vlan_inner);
+/* The gateway's own in a customer's name, of which the answers have the customer's tags. */
+struct mw_flow *mw_divert_find_onward(const struct mw_lane *lane, const struct mw_flow_key *key);
 /* One connection more of those that `reason` names, of this customer. */
 void mw_divert_count(struct mw_lane *lane, uint32_t customer, enum mw_reason reason);
 /* A connection that begins anew on the same ports with the server's SYN-ACK: diverted like the one
@@ -489,6 +491,13 @@ static inline bool mw_flow_inspected(const struct mw_flow *flow)
 	return flow->mode == MW_MODE_CONTENT && flow->state != MW_FLOW_CLOSED;
 }
 
+/* It passes unread because there was no room to read it, not because it cannot be read. */
+static inline bool mw_flow_had_no_room(const struct mw_flow *flow)
+{
+	return flow->mode == MW_MODE_METADATA &&
+	       (flow->reason == MW_REASON_MEMORY || flow->reason == MW_REASON_CUSTOMER_SHARE);
+}
+
 /* Some part of it is not read: why, of the first such part. */
 static inline void mw_flow_uninspected(
 	struct mw_lane *lane, struct mw_flow *flow, enum mw_reason reason)
@@ -547,6 +556,8 @@ void mw_hold_flush(struct mw_lane *lane, struct mw_flow *flow, uint32_t limit);
 void mw_refusal_ask(struct mw_lane *lane, struct mw_flow *flow, enum mw_refusal kind);
 void mw_refusal_forget(struct mw_lane *lane, struct mw_flow *flow);
 void mw_refusal_poll(struct mw_lane *lane);
+/* He is to be told between two messages, and now it is: what he would begin must not leave. */
+bool mw_refusal_due(const struct mw_flow *flow);
 /* It could not be said within the time a message may be held. */
 void mw_refusal_timeout(struct mw_lane *lane, struct mw_flow *flow);
 /* RST to both ends, without a packet at hand. */

@@ -335,7 +335,8 @@ static void in_connection(struct mw_lane *lane, struct mw_flow *flow, struct mw_
 		in_closed(lane, flow, packet, f, from_client, verdict);
 		return;
 	}
-	if (verdict == MW_VERDICT_RESET) {
+	if (verdict == MW_VERDICT_RESET ||
+		(verdict == MW_VERDICT_REJECT && mw_flow_had_no_room(flow))) {
 		mw_session_reset(lane, flow, packet, f);
 		return;
 	}
@@ -352,14 +353,16 @@ static void in_connection(struct mw_lane *lane, struct mw_flow *flow, struct mw_
 		mw_smtp_set_now(&flow->content->smtp, lane->now_ns);
 	if (lane->config.passive)
 		mw_stream_patience(flow);
+	/* Before the packet: the end of a message may be in it. */
+	if (verdict >= MW_VERDICT_DIVERT || flow->refusal == MW_REFUSAL_MOVE ||
+		flow->refusal == MW_REFUSAL_SESSION)
+		mw_walk_connection(lane, flow, verdict);
 	if (from_client)
 		mw_stream_client(lane, flow, packet, f);
 	else
 		mw_reply_server(lane, flow, packet, f);
-	if (flow->state != MW_FLOW_CLOSED &&
-		(verdict >= MW_VERDICT_DIVERT || flow->refusal == MW_REFUSAL_MOVE ||
-			flow->refusal == MW_REFUSAL_SESSION))
-		mw_walk_connection(lane, flow, verdict);
+	if (flow->was_reset)
+		mw_packet_drop(packet, MW_REASON_VERDICT_RESET);
 	if (flow->state != MW_FLOW_CLOSED && mw_session_over(lane, flow))
 		mw_session_close(lane, flow);
 }
@@ -421,8 +424,9 @@ static struct mw_flow *known(struct mw_lane *lane, const struct mw_flow_key *key
 {
 	struct mw_flow *flow = mw_flow_find(&lane->flows, key);
 
-	if (flow == NULL && from_client && f->vlan_outer != 0 && lane->gateway.configured)
-		flow = mw_divert_find(lane, key, f->vlan_outer, f->vlan_inner);
+	if (flow == NULL && f->vlan_outer != 0 && lane->gateway.configured)
+		flow = from_client ? mw_divert_find(lane, key, f->vlan_outer, f->vlan_inner)
+				   : mw_divert_find_onward(lane, key);
 	if (flow != NULL && from_client && flow->of_gateway) {
 		mw_session_remove(lane, flow);
 		flow = NULL;

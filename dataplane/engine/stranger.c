@@ -94,6 +94,13 @@ static bool ruled_out(struct mw_lane *lane, struct mw_packet *packet, const stru
 		mw_packet_drop(packet, MW_REASON_AFTER_REFUSAL);
 		return true;
 	}
+	/* What a server says first opens no connection to a refused customer, which he could then
+	 * use. A RST may pass: it ends what there is. */
+	if (!from_client && ruling->verdict == MW_VERDICT_REJECT && (f->flags & MW_TCP_RST) == 0) {
+		mw_responder_reset(lane, packet, f);
+		mw_packet_drop(packet, MW_REASON_REJECT_OTHER);
+		return true;
+	}
 	if (ruling->verdict == MW_VERDICT_RESET && from_client) {
 		mw_responder_reset(lane, packet, f);
 		mw_packet_drop(packet, MW_REASON_VERDICT_RESET);

@@ -1,7 +1,8 @@
 /*
  * What a change of verdicts means for connections that are open. In clear, mail ends with a word
  * (421 between two messages, 554 at the end of one); a verdict that is withdrawn before it was said
- * is forgotten. Those that send no packet are gone through, a few a poll.
+ * is forgotten. One that passes unread for want of room is cut at once under REJECT: nobody gains
+ * by that. Those that send no packet are gone through, a few a poll.
  */
 #include "dataplane/engine/internal.h"
 
@@ -49,7 +50,8 @@ void mw_walk_poll(struct mw_lane *lane)
 		enum mw_verdict verdict = mw_ruling_of_flow(lane, flow).verdict;
 
 		lane->walk = flow->open_next;
-		if (verdict == MW_VERDICT_RESET)
+		if (verdict == MW_VERDICT_RESET ||
+			(verdict == MW_VERDICT_REJECT && mw_flow_had_no_room(flow)))
 			mw_refusal_cut(lane, flow);
 		else
 			mw_walk_connection(lane, flow, verdict);

@@ -71,6 +71,7 @@ program() {
 	mailweir-rules) printf '%s\n' "$dir/controlplane/rules/$1" ;;
 	weirctl) printf '%s\n' "$dir/controlplane/cli/$1" ;;
 	lab-events) printf '%s\n' "$dir/tests/lab/$1" ;;
+	lab-flips) printf '%s\n' "$dir/tests/lab/$1" ;;
 	*) die "no such program: $1" ;;
 	esac
 }

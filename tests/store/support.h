@@ -9,10 +9,13 @@
 
 #include <errno.h>
 #include <ftw.h>
+#include <sched.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mount.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -72,6 +75,27 @@ static inline int scratch_unlink(const char *path, const struct stat *st, int ki
 static inline void scratch_remove(const struct scratch *s)
 {
 	nftw(s->path, scratch_unlink, 8, FTW_DEPTH | FTW_PHYS);
+}
+
+enum { DISK_CANNOT = 99 }; /* exit code of a child that may not have a disk of its own: not root */
+
+/* In a child: a disk of so many octets ("1m") over a directory, that nobody else sees. */
+static inline void disk_make(const char *path, const char *size)
+{
+	char options[32];
+
+	snprintf(options, sizeof(options), "size=%s", size);
+	if (unshare(CLONE_NEWNS) != 0 || mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) != 0 ||
+		mount("none", path, "tmpfs", 0, options) != 0)
+		_exit(DISK_CANNOT);
+}
+
+static inline bool disk_grow(const char *path, const char *size)
+{
+	char options[32];
+
+	snprintf(options, sizeof(options), "size=%s", size);
+	return mount("none", path, NULL, MS_REMOUNT, options) == 0;
 }
 
 /* Waits for a child and returns its exit code, or 256 plus the signal that ended it. */

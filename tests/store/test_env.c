@@ -160,6 +160,85 @@ static void test_full_and_back(void **state)
 	scratch_remove(&dir);
 }
 
+/* Puts records until one does not go in; the next key. Its error, 0 when `most` went in. */
+static uint64_t put_until(struct mw_env *env, MDB_dbi dbi, uint64_t n, uint64_t most, int *err)
+{
+	struct mw_txn t;
+
+	for (*err = 0; n < most; n++) {
+		mw_txn_begin(&t, env, true);
+		put_u64(&t, dbi, n, 1000);
+		*err = mw_txn_commit(&t);
+		if (*err != 0)
+			break;
+	}
+	return n;
+}
+
+static bool holds(struct mw_env *env, MDB_dbi dbi, uint64_t count)
+{
+	struct mw_txn t;
+	uint64_t n;
+
+	mw_txn_begin(&t, env, false);
+	n = mw_txn_count(&t, dbi);
+	mw_txn_abort(&t);
+	return n == count;
+}
+
+/* The first thing that is not as it must be, by number; 0: all is. */
+static int on_a_small_disk(const char *path)
+{
+	struct mw_env env;
+	uint64_t n;
+	MDB_dbi dbi;
+	int err;
+
+	if (mw_env_open(&env, path, "e", MW_ENV_WRITER, 64 << 20, 0, error, sizeof(error)) != 0)
+		return 1;
+	dbi = open_table(&env);
+	n = put_until(&env, dbi, 0, 100000, &err);
+	if (err != -ENOSPC || n < 100)
+		return 2;
+	if (!mw_env_may_insert(&env)) /* it is the disk that is full, not the map */
+		return 3;
+	if (!holds(&env, dbi, n) || put_until(&env, dbi, n, n + 1, &err) != n || err != -ENOSPC)
+		return 4;
+	if (!disk_grow(path, "8m"))
+		return 5;
+	n = put_until(&env, dbi, n, n + 500, &err);
+	if (err != 0 || !holds(&env, dbi, n))
+		return 6;
+	mw_env_close(&env);
+	if (mw_env_open(&env, path, "e", MW_ENV_WRITER, 64 << 20, 0, error, sizeof(error)) != 0)
+		return 7;
+	dbi = open_table(&env);
+	err = holds(&env, dbi, n) ? 0 : 8;
+	mw_env_close(&env);
+	return err;
+}
+
+/* Each commit that finds no room is refused whole, and when there is some again the same process
+ * goes on. */
+static void test_disk_full(void **state)
+{
+	struct scratch dir;
+	int code;
+	pid_t pid;
+
+	scratch_make(&dir);
+	pid = fork();
+	if (pid == 0) {
+		disk_make(dir.path, "1m");
+		_exit(on_a_small_disk(dir.path));
+	}
+	code = child_wait(pid);
+	scratch_remove(&dir);
+	if (code == DISK_CANNOT)
+		skip();
+	assert_int_equal(code, 0);
+}
+
 /* Starts a reader that opens a transaction, says so, and sleeps until killed. */
 static pid_t pinned_reader(const char *dir, int ready[2])
 {
@@ -289,6 +368,7 @@ int main(void)
 		cmocka_unit_test(test_one_writer),
 		cmocka_unit_test(test_sticky),
 		cmocka_unit_test(test_full_and_back),
+		cmocka_unit_test(test_disk_full),
 		cmocka_unit_test(test_pinned_reader),
 		cmocka_unit_test(test_reader_follows_growth),
 	};

@@ -207,6 +207,61 @@ static void test_consumer_dead_and_back(void **state)
 	teardown(&f);
 }
 
+static int count_seen(void *ctx, uint64_t seq, const struct mw_event *event, struct mw_span record)
+{
+	((struct seen *)ctx)->count++;
+	return 0;
+}
+
+/* The first thing that is not as it must be, by number; 0: all is. */
+static int on_a_small_disk(void)
+{
+	struct fixture f;
+	struct seen s = {0};
+	struct mw_events_batch b;
+	uint64_t after = 0;
+	uint32_t pushed = 0;
+	int turn = 0;
+
+	setup(&f, 64 << 20);
+	for (uint32_t i = 0; i < 1000 && turn >= 0; i++) {
+		for (uint32_t k = 0; k < 100; k++)
+			pushed += push(&f, (int)(k % LANES), i, k);
+		turn = mw_export_turn(f.export, f.now);
+	}
+	if (turn != -ENOSPC || f.events.full)
+		return 1;
+	for (uint32_t k = 0; k < 100; k++) /* they find room in the rings */
+		pushed += push(&f, (int)(k % LANES), 2000, k);
+	if (mw_export_turn(f.export, f.now) != -ENOSPC || !disk_grow("/tmp", "16m") ||
+		mw_export_turn(f.export, f.now) < 0)
+		return 2;
+	do {
+		if (mw_events_read(&f.events, after, 1000, count_seen, &s, &b) != 0 ||
+			b.missing > 0)
+			return 3;
+		after = b.last_seq;
+	} while (b.count > 0);
+	teardown(&f);
+	return s.count == pushed ? 0 : 4;
+}
+
+/* Events wait in the rings for a disk that is full, and none is lost that fits in there. */
+static void test_disk_full(void **state)
+{
+	int code;
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		disk_make("/tmp", "1m");
+		_exit(on_a_small_disk());
+	}
+	code = child_wait(pid);
+	if (code == DISK_CANNOT)
+		skip();
+	assert_int_equal(code, 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -214,6 +269,7 @@ int main(void)
 		cmocka_unit_test(test_drops_are_gaps),
 		cmocka_unit_test(test_trims_to_cursor),
 		cmocka_unit_test(test_consumer_dead_and_back),
+		cmocka_unit_test(test_disk_full),
 	};
 
 	mw_log_set_level(MW_LOG_ERROR);
