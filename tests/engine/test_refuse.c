@@ -463,6 +463,48 @@ static void an_idle_client_is_told(void **state)
 	hand_close(&hand);
 }
 
+/* Of a client whose server is never seen: SYN, then acknowledgements of what went another way. */
+static void alone(uint16_t port)
+{
+	hand_connection(&hand, 0, 10, port);
+	hand_raw(&hand, &hand.client, MW_TCP_SYN, hand.client.seq++, NULL, 0);
+	for (int i = 0; i < 5; i++)
+		hand_raw(&hand, &hand.client, MW_TCP_ACK, hand.client.seq, NULL, 0);
+	hand_say(&hand, &hand.client, "EHLO c\r\nMAIL FROM:<a@b.example>\r\n");
+	hand_say(&hand, &hand.client, "RCPT TO:<c@d.example>\r\nDATA\r\n");
+	hand_say(&hand, &hand.client, "\r\n" FAKE_PHRASE "\r\n");
+}
+
+/* One direction only: no message is refused for what is in it, but for a verdict there is always a
+ * way. */
+static void one_direction_only(void **state)
+{
+	const uint64_t *reason;
+
+	open_hand((struct rig_options){.refuse_spam = true});
+	reason = mw_lane_counters(hand.rig.lane)->reason;
+	alone(40001);
+	hand_say(&hand, &hand.client, ".\r\n");
+	for (int i = 0; i < 10; i++)
+		hand_poll(&hand, MW_NS_PER_MS);
+	assert_int_equal(reason[MW_REASON_OBSERVED_SPAM], 1);
+	assert_int_equal(reason[MW_REASON_RELEASED], 1); /* its end has gone to the server */
+	assert_int_equal(hand.to_client_len, 0);
+	alone(40002);
+	rig_verdict(&hand.rig, MW_VERDICT_REJECT, REPLY);
+	hand_poll(&hand, MW_NS_PER_MS);
+	assert_int_equal(hand.resets_to_server, 1 + 1); /* both that are open */
+	assert_int_equal(hand.reset_seq_to_server, hand.client.seq);
+	hand_say(&hand, &hand.client, ".\r\n");
+	assert_false(hand.packet.forward);
+	/* A new one: the responder needs no word of a server. */
+	hand_connection(&hand, 0, 10, 40003);
+	hand_raw(&hand, &hand.client, MW_TCP_SYN, hand.client.seq++, NULL, 0);
+	assert_int_equal(hand.packet.reason, MW_REASON_ANSWERED);
+	hand_close(&hand);
+	assert_true((hand.rig.session.anomalies & MW_ANOMALY_BIT(MW_REASON_ASYMMETRIC)) != 0);
+}
+
 /* Withdrawn before anything was said: no trace. */
 static void a_withdrawn_verdict_leaves_no_trace(void **state)
 {
@@ -719,6 +761,7 @@ int main(void)
 		cmocka_unit_test(a_client_that_gives_up_frees_all),
 		cmocka_unit_test(under_tls_nothing_can_be_said),
 		cmocka_unit_test(an_idle_client_is_told),
+		cmocka_unit_test(one_direction_only),
 		cmocka_unit_test(a_withdrawn_verdict_leaves_no_trace),
 		cmocka_unit_test(one_who_left_behind_ehlo_is_refused_there),
 		cmocka_unit_test(a_conversation_leaves_nothing),

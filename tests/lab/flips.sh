@@ -152,7 +152,7 @@ write_doc() {
 			made and must meet it, under PASS as a whole session, octet for octet.
 
 			$(date -u +%Y-%m-%d), $(nproc) cores, $cpu, Linux $(uname -r), $driver over veth pairs; load average $load_before before,
-			$(load_average) after it: the cores are shared by both planes, both ends of all traffic and whatever else runs.
+			$(load_average) after it, niceness $(nice): the cores are shared by both planes, both ends of all traffic and whatever else runs.
 			Milliseconds, as the client sees it: the way there and back and up to 200 µs until the next SYN are in them. The
 			acknowledgement comes when the change is stored and published, so the wire may be ahead of it (below 0).
 
