@@ -37,9 +37,14 @@ bool mw_apply_pending(struct mw_apply *apply);
 /* How many changes wait; the cursor does not count. */
 uint64_t mw_apply_changes(struct mw_apply *apply);
 /* The verdict as the dataplane is told it: of the desk or the ticket, with the responder's words.
+ * `index`: of a customer or of a line. PASS with since_s 0: nobody has set one, his class counts.
  */
 void mw_apply_verdict(struct mw_apply *apply, struct mw_cases_txn *txn, uint32_t customer_index,
 	uint64_t now_s, struct mw_verdict_record *out);
+
+/* PASS or DIVERT: of a customer on whom nobody has set one. */
+enum mw_verdict mw_apply_class_verdict(
+	struct mw_apply *apply, const struct mw_desk_customer *customer);
 
 /* Hands due mails to the mailer. How many were handed over. */
 int mw_apply_mails(struct mw_apply *apply, struct mw_mailer *mailer, uint64_t now_s);

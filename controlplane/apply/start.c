@@ -39,13 +39,11 @@ static void one_done(struct start *s)
 
 static void customers(struct start *s)
 {
-	struct mw_desk_customer customer;
 	uint64_t count = mw_meta_get(&s->from, "customer_index");
 
 	/* By index, so that an empty `policy` gives out the same ones. */
 	for (uint32_t i = 0; i < count && s->rc == 0; i++) {
-		if (mw_customer_at(&s->from, i, &customer))
-			mw_publish_customer(s->apply, &s->to, &customer);
+		mw_publish_customer(s->apply, &s->from, &s->to, i);
 		one_done(s);
 	}
 }
@@ -82,8 +80,7 @@ static void stray_verdict(void *ctx, const struct mw_verdict_record *rec)
 	struct start *s = ctx;
 	struct mw_verdict_record want;
 
-	mw_apply_verdict(s->apply, &s->from, rec->customer_index, s->now_s, &want);
-	if (want.verdict != MW_VERDICT_PASS)
+	if (mw_publish_wanted(s->apply, &s->from, rec->customer_index, s->now_s, &want))
 		return;
 	if (s->count < 1024)
 		s->index[s->count++] = rec->customer_index;

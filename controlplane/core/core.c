@@ -20,11 +20,6 @@ void mw_core_init(struct mw_core *core, struct mw_cases *cases, const struct mw_
 	core->settings = settings;
 }
 
-bool mw_core_verdict_built(enum mw_verdict verdict)
-{
-	return verdict < MW_VERDICT_COUNT && verdict != MW_VERDICT_DIVERT;
-}
-
 const struct mw_class_policy *mw_core_class(const struct mw_core *core, const char *class_name)
 {
 	const struct mw_class_policy *found = mw_settings_class(core->settings, class_name);
@@ -171,48 +166,4 @@ void mw_core_effective(
 	snprintf(ev->by, sizeof(ev->by), "policy");
 	ev->verdict = core->ticket.verdict;
 	mw_core_step(core, txn, ticket, ev, now_s);
-}
-
-void mw_core_desk_verdict(struct mw_core *core, struct mw_cases_txn *txn, uint32_t customer_index,
-	enum mw_verdict verdict, const char *reason, const char *by, uint64_t expires_s,
-	uint64_t now_s)
-{
-	struct mw_verdict_record rec = {.customer_index = customer_index,
-		.verdict = verdict,
-		.since_s = now_s,
-		.expires_s = expires_s};
-	struct mw_timer timer = {
-		.owner = MW_TIMER_OF_VERDICT, .id = customer_index, .due_s = expires_s};
-	struct mw_desk_customer customer;
-	uint64_t ticket = mw_ticket_open_of(txn, customer_index);
-	struct mw_ticket_number number = mw_ticket_number_of(ticket);
-
-	snprintf(rec.reason, sizeof(rec.reason), "%s", reason);
-	snprintf(rec.by, sizeof(rec.by), "%s", by);
-	if (ticket != 0)
-		mw_ticket_number_format(&number, rec.ticket);
-	mw_verdict_put(txn, MW_VERDICT_BY_DESK, &rec);
-	if (expires_s != 0)
-		mw_timer_set(txn, &timer);
-	else
-		mw_timer_clear(txn, MW_TIMER_OF_VERDICT, customer_index, 0);
-	if (mw_customer_at(txn, customer_index, &customer)) {
-		char detail[MW_REASON_TEXT_MAX + 16];
-
-		snprintf(detail, sizeof(detail), "%s: %s", mw_verdict_name(verdict), reason);
-		mw_audit_add(txn, now_s, by, "verdict-set", customer.id, detail);
-	}
-}
-
-bool mw_core_desk_clear(struct mw_core *core, struct mw_cases_txn *txn, uint32_t customer_index,
-	const char *by, uint64_t now_s)
-{
-	struct mw_desk_customer customer;
-
-	if (!mw_verdict_remove(txn, MW_VERDICT_BY_DESK, customer_index))
-		return false;
-	mw_timer_clear(txn, MW_TIMER_OF_VERDICT, customer_index, 0);
-	if (mw_customer_at(txn, customer_index, &customer))
-		mw_audit_add(txn, now_s, by, "verdict-clear", customer.id, "");
-	return true;
 }

@@ -13,6 +13,7 @@
 #include "common/store/events.h"
 #include "controlplane/input/settings.h"
 #include "controlplane/notify/mail.h"
+#include "controlplane/store/customers.h"
 #include "controlplane/store/tickets.h"
 
 #define MW_CORE_BATCH_MAX 256 /* events taken in by one transaction */
@@ -102,12 +103,23 @@ void mw_core_effective(
 void mw_core_desk_verdict(struct mw_core *core, struct mw_cases_txn *txn, uint32_t customer_index,
 	enum mw_verdict verdict, const char *reason, const char *by, uint64_t expires_s,
 	uint64_t now_s);
-/* False: no person had set one. */
-bool mw_core_desk_clear(struct mw_core *core, struct mw_cases_txn *txn, uint32_t customer_index,
+/* The same on one line of customer `owner`: there it counts before his. Returns the line's index.
+ */
+uint32_t mw_core_line_verdict(struct mw_core *core, struct mw_cases_txn *txn,
+	const struct mw_line_key *line, uint32_t owner, enum mw_verdict verdict, const char *reason,
+	const char *by, uint64_t expires_s, uint64_t now_s);
+/* `index` of a customer or of a line, `why` may be "". False: no person had set one. */
+bool mw_core_desk_clear(struct mw_core *core, struct mw_cases_txn *txn, uint32_t index,
+	const char *why, const char *by, uint64_t now_s);
+/* mw_customer_set_lines(); a line that leaves the customer loses its verdict, which was about him.
+ */
+int mw_core_set_lines(struct mw_core *core, struct mw_cases_txn *txn, struct mw_desk_customer *rec,
+	const struct mw_line_key *lines, size_t count, char owner[MW_CUSTOMER_ID_MAX],
 	const char *by, uint64_t now_s);
 
-/* Is this verdict carried out by this build? */
-bool mw_core_verdict_built(enum mw_verdict verdict);
+/* By what right the settings hand mail to the gateway: into the audit, whenever it has changed. In
+ * a transaction of its own; 0 or negative errno. */
+int mw_core_note_basis(struct mw_core *core, uint64_t now_s);
 
 /* The class of a customer; the default class when the settings no longer have his. */
 const struct mw_class_policy *mw_core_class(const struct mw_core *core, const char *class_name);

@@ -181,8 +181,10 @@ static void set_verdict(struct mw_core *core, struct mw_cases_txn *txn,
 	const struct mw_desk_customer *customer, const struct mw_effect *effect, const char *by,
 	uint64_t now_s)
 {
-	struct mw_verdict_record rec = {
-		.customer_index = customer->index, .verdict = effect->verdict, .since_s = now_s};
+	struct mw_verdict_record rec = {.customer_index = customer->index,
+		.verdict = effect->verdict,
+		.since_s = now_s,
+		.expires_s = effect->until_s};
 
 	snprintf(rec.reason, sizeof(rec.reason), "%.200s", effect->text);
 	snprintf(rec.by, sizeof(rec.by), "%s", by);

@@ -14,6 +14,14 @@
 #include "controlplane/store/evidence.h"
 #include "controlplane/store/timers.h"
 
+/* The publication tells open cases that their verdict is in force; one that was closed with a last
+ * verdict is not found by its customer any more. When nothing waits to be published, it is. */
+static bool was_published(struct mw_core *core, struct mw_cases_txn *txn, uint64_t ticket)
+{
+	return mw_ticket_get(txn, ticket, &core->ticket) && mw_ticket_is_over(&core->ticket) &&
+	       mw_cases_count(txn, MW_TABLE_CHANGES) == 0;
+}
+
 static void fire_ticket(struct mw_core *core, struct mw_cases_txn *txn,
 	const struct mw_timer *timer, uint64_t now_s)
 {
@@ -25,6 +33,12 @@ static void fire_ticket(struct mw_core *core, struct mw_cases_txn *txn,
 	snprintf(ev->by, sizeof(ev->by), "timer");
 	ev->timer.kind = (enum mw_timer_kind)timer->kind;
 	ev->timer.due_s = timer->due_s;
+	if (timer->kind == MW_TIMER_VERDICT && was_published(core, txn, timer->id)) {
+		memset(ev, 0, sizeof(*ev));
+		ev->kind = MW_TEV_VERDICT_EFFECTIVE;
+		snprintf(ev->by, sizeof(ev->by), "policy");
+		ev->verdict = core->ticket.verdict;
+	}
 	rc = mw_core_step(core, txn, timer->id, ev, now_s);
 	/* A timer the ticket no longer has is dropped; it was taken out already. */
 	if (rc != 0 && rc != -ESTALE && rc != -EPERM && rc != -ENOENT)
@@ -82,7 +96,8 @@ int mw_core_timers(struct mw_core *core, uint64_t now_s, uint32_t max)
 			fire_ticket(core, &txn, &timer, now_s);
 			break;
 		case MW_TIMER_OF_VERDICT:
-			mw_core_desk_clear(core, &txn, (uint32_t)timer.id, "timer", now_s);
+			mw_core_desk_clear(
+				core, &txn, (uint32_t)timer.id, "it has expired", "timer", now_s);
 			break;
 		case MW_TIMER_OF_EVIDENCE:
 			fire_evidence(core, &txn, &timer, now_s);

@@ -10,6 +10,7 @@
 
 #include "controlplane/core/core.h"
 #include "controlplane/store/customers.h"
+#include "controlplane/store/diverted.h"
 #include "controlplane/store/evidence.h"
 #include "controlplane/store/timers.h"
 
@@ -178,6 +179,21 @@ static void count_session(struct mw_core_counters *c, const struct mw_event_sess
 	c->policy_refusals += s->policy_refusals;
 }
 
+static void count_divert(
+	struct mw_core *core, struct mw_cases_txn *txn, const struct mw_event_divert *d)
+{
+	const struct mw_diverted more = {.diverted = d->diverted,
+		.passed = d->passed,
+		.put_off = d->put_off,
+		.refused = d->refused};
+	struct mw_desk_customer customer;
+
+	if (mw_customer_at(txn, d->customer_index, &customer))
+		mw_diverted_add(txn, d->customer_index, &more);
+	else
+		core->counters.events_unknown++;
+}
+
 static void take_in(struct mw_core *core, struct mw_cases_txn *txn, uint64_t now_s)
 {
 	size_t count = 0;
@@ -188,6 +204,8 @@ static void take_in(struct mw_core *core, struct mw_cases_txn *txn, uint64_t now
 
 		if (event->kind == MW_EVENT_SESSION)
 			count_session(&core->counters, &event->session);
+		else if (event->kind == MW_EVENT_DIVERT)
+			count_divert(core, txn, &event->divert);
 		else if (mw_detect_observation_of(
 				 event, core->batch[i].seq, &core->observations[count]) == 0)
 			count++;

@@ -125,6 +125,8 @@ json_t *mw_doc_rate(const struct mw_command *c, const struct mw_desk_customer *c
 	enum mw_verdict verdict);
 /* The same as a sentence of its own: "60 messages, 300 recipients, no limit of connections". */
 void mw_text_rate(FILE *out, const json_t *rate);
+/* Whose verdict counts: "person", "ticket" or "class". `rec` as of mw_apply_verdict(). */
+const char *mw_verdict_of(struct mw_cases_txn *txn, const struct mw_verdict_record *rec);
 json_t *mw_doc_contacts(struct mw_cases_txn *txn, const char *customer);
 json_t *mw_doc_ticket(
 	struct mw_command *c, struct mw_cases_txn *txn, const struct mw_ticket *ticket);

@@ -7,6 +7,8 @@
 #include "controlplane/ctl/command.h"
 #include "controlplane/input/csv.h"
 #include "controlplane/store/audit.h"
+#include "controlplane/store/diverted.h"
+#include "controlplane/store/lines.h"
 #include "controlplane/store/verdicts.h"
 
 json_t *mw_doc_contacts(struct mw_cases_txn *txn, const char *customer)
@@ -27,12 +29,48 @@ json_t *mw_doc_contacts(struct mw_cases_txn *txn, const char *customer)
 	return list;
 }
 
+/* Each of his lines that has a verdict of its own, and which. */
+static json_t *line_verdicts(
+	struct mw_command *c, struct mw_cases_txn *txn, const struct mw_desk_customer *customer)
+{
+	struct mw_key from = mw_key_u32(customer->index);
+	struct mw_walk walk = mw_walk_from(txn, MW_TABLE_CUSTOMER_LINES, mw_key_span(&from));
+	json_t *list = json_array();
+	struct mw_verdict_record rec;
+	char text[MW_LINE_KEY_TEXT_MAX];
+	struct mw_own_line own;
+	struct mw_line_key line;
+
+	while (!mw_own_lines_none(txn) && mw_customer_next_line(&walk, customer->index, &line)) {
+		if (!mw_own_line_get(txn, &line, &own))
+			continue;
+		mw_apply_verdict(c->ctl->apply, txn, own.index, c->now_s, &rec);
+		if (rec.since_s != 0)
+			json_array_append_new(list,
+				json_pack("{s:s, s:s}", "line", mw_line_key_format(&line, text),
+					"verdict", mw_verdict_name(rec.verdict)));
+	}
+	mw_walk_end(&walk);
+	return list;
+}
+
+static json_t *diverted_of(struct mw_cases_txn *txn, uint32_t index)
+{
+	struct mw_diverted d;
+
+	mw_diverted_get(txn, index, &d);
+	return json_pack("{s:I, s:I, s:I, s:I}", "diverted", (json_int_t)d.diverted, "passed",
+		(json_int_t)d.passed, "put_off", (json_int_t)d.put_off, "refused",
+		(json_int_t)d.refused);
+}
+
 json_t *mw_doc_customer(
 	struct mw_command *c, struct mw_cases_txn *txn, const struct mw_desk_customer *customer)
 {
 	struct mw_key from = mw_key_u32(customer->index);
 	struct mw_walk walk = mw_walk_from(txn, MW_TABLE_CUSTOMER_LINES, mw_key_span(&from));
 	struct mw_verdict_record verdict;
+	enum mw_verdict in_force;
 	struct mw_ticket_number number;
 	char text[MW_LINE_KEY_TEXT_MAX], ticket[MW_TICKET_MAX] = "";
 	json_t *prefixes = json_array();
@@ -43,14 +81,19 @@ json_t *mw_doc_customer(
 		json_array_append_new(prefixes, json_string(mw_line_key_format(&line, text)));
 	mw_walk_end(&walk);
 	mw_apply_verdict(c->ctl->apply, txn, customer->index, c->now_s, &verdict);
+	in_force = verdict.since_s != 0 ? verdict.verdict
+					: mw_apply_class_verdict(c->ctl->apply, customer);
 	number = mw_ticket_number_of(open);
 	if (open != 0)
 		mw_ticket_number_format(&number, ticket);
-	return json_pack("{s:o, s:o, s:s, s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:b}",
+	return json_pack(
+		"{s:o, s:o, s:s, s:s, s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:b}",
 		"customer", mw_json_text(customer->id), "name", mw_json_text(customer->name),
 		"class", customer->class_name, "inspection",
-		mw_inspection_name(customer->inspection), "verdict",
-		mw_verdict_name(verdict.verdict), "rate", mw_doc_rate(c, customer, verdict.verdict),
+		mw_inspection_name(customer->inspection), "verdict", mw_verdict_name(in_force),
+		"verdict_of", mw_verdict_of(txn, &verdict), "rate",
+		mw_doc_rate(c, customer, in_force), "line_verdicts",
+		line_verdicts(c, txn, customer), "diverted", diverted_of(txn, customer->index),
 		"prefixes", prefixes, "contacts", mw_doc_contacts(txn, customer->id), "tam",
 		mw_json_text_or_null(customer->tam), "valid_from",
 		mw_json_time(customer->valid_from_s), "valid_to",
@@ -89,14 +132,32 @@ static void list_customers(struct mw_command *c)
 	mw_answer(c, list);
 }
 
+/* Connections under DIVERT, once there were any. */
+static void show_diverted(struct mw_command *c, const json_t *doc)
+{
+	const json_t *d = json_object_get(doc, "diverted");
+	json_int_t to = json_integer_value(json_object_get(d, "diverted"));
+	json_int_t passed = json_integer_value(json_object_get(d, "passed"));
+	json_int_t put_off = json_integer_value(json_object_get(d, "put_off"));
+	json_int_t refused = json_integer_value(json_object_get(d, "refused"));
+
+	if (to + passed + put_off + refused == 0)
+		return;
+	mw_text(c->text, "diverted", 12);
+	fprintf(c->text,
+		"%lld connections; while the gateway was down %lld passed, %lld put off, %lld "
+		"refused\n",
+		(long long)to, (long long)passed, (long long)put_off, (long long)refused);
+}
+
 static void show_customer(struct mw_command *c, const char *id)
 {
 	static const struct mw_column contacts[] = {{"position", "POS", MW_COLUMN_TEXT},
 		{"role", "ROLE", MW_COLUMN_TEXT}, {"name", "NAME", MW_COLUMN_TEXT},
 		{"phone", "PHONE", MW_COLUMN_TEXT}, {"email", "EMAIL", MW_COLUMN_TEXT},
 		{"channel", "CHANNEL", MW_COLUMN_TEXT}};
-	static const char *const keys[] = {
-		"customer", "name", "class", "inspection", "verdict", "ticket", "tam"};
+	static const char *const keys[] = {"customer", "name", "class", "inspection", "verdict",
+		"verdict_of", "ticket", "tam"};
 	struct mw_cases_txn txn = mw_cases_read(c->ctl->core->cases);
 	struct mw_desk_customer customer;
 	json_t *doc, *prefix;
@@ -121,12 +182,20 @@ static void show_customer(struct mw_command *c, const char *id)
 		mw_text_rate(c->text, json_object_get(doc, "rate"));
 		fputc('\n', c->text);
 	}
+	show_diverted(c, doc);
 	fputs("lines       ", c->text);
 	json_array_foreach(json_object_get(doc, "prefixes"), index, prefix)
 	{
 		fprintf(c->text, "%s%s", index > 0 ? " " : "", json_string_value(prefix));
 	}
-	fputs("\n\n", c->text);
+	fputc('\n', c->text);
+	json_array_foreach(json_object_get(doc, "line_verdicts"), index, prefix)
+	{
+		fprintf(c->text, "            %s: %s\n",
+			json_string_value(json_object_get(prefix, "line")),
+			json_string_value(json_object_get(prefix, "verdict")));
+	}
+	fputc('\n', c->text);
 	mw_table(c, json_object_get(doc, "contacts"), contacts, 6, "Nobody to call.");
 	mw_answer(c, doc);
 }
@@ -188,8 +257,8 @@ static void set_one(struct mw_command *c, struct mw_cases_txn *txn, struct mw_de
 	} else if (strcmp(key, "prefixes") == 0) {
 		long count = parse_lines(c, value, lines, MW_CUSTOMER_LINES_MAX);
 
-		if (count >= 0 &&
-			mw_customer_set_lines(txn, rec, lines, (size_t)count, owner) == -EEXIST)
+		if (count >= 0 && mw_core_set_lines(c->ctl->core, txn, rec, lines, (size_t)count,
+					  owner, c->actor, c->now_s) == -EEXIST)
 			mw_refuse(
 				c, MW_EXIT_REFUSED, "a line belongs to customer %s already", owner);
 	} else {

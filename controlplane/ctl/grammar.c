@@ -18,16 +18,21 @@ static const struct mw_grammar table[] = {
 		"take in contacts: customer,position,name,role,phone,email,channel; a customer's list is replaced"},
 	{MW_VERB_CONTACT_LIST, "contact", "list", "CUSTOMER", 1, 1, "", "", "", MW_INPUT_NONE,
 		"whom to call, in which order"},
-	{MW_VERB_VERDICT_SET, "verdict", "set", "CUSTOMER pass|rate|reject|reset|drop --reason TEXT [--expires 2h]",
-		2, 2, "reason expires", "reason", "", MW_INPUT_NONE,
+	{MW_VERB_VERDICT_SET, "verdict", "set",
+		"CUSTOMER pass|rate|divert|reject|reset|drop --reason TEXT [--expires 2h] [--line LINE]",
+		2, 2, "reason expires line", "reason", "", MW_INPUT_NONE,
 		"decide by hand; it counts before the ticket's verdict until cleared or expired.\n"
+		"    --line 192.0.2.8/29, --line vlan:100.7: on one of his lines only, where it counts before his.\n"
+		"    pass: also where his class says divert.\n"
 		"    rate: the limits of the class, what is beyond them is put off with 4xx.\n"
+		"    divert: through the antivirus gateway; the reason says by what right.\n"
 		"    drop SWALLOWS mail, nobody is told. Silent discard of accepted mail may be a criminal-law\n"
 		"    matter (section 206 StGB in Germany): an exception that needs its reason, see weirctl(1)"},
-	{MW_VERB_VERDICT_CLEAR, "verdict", "clear", "CUSTOMER", 1, 1, "reason", "", "", MW_INPUT_NONE,
-		"take back what was decided by hand"},
+	{MW_VERB_VERDICT_CLEAR, "verdict", "clear", "CUSTOMER [--line LINE] [--reason TEXT]", 1, 1,
+		"reason line", "", "", MW_INPUT_NONE,
+		"take back what was decided by hand; the ticket's verdict or that of the class counts again"},
 	{MW_VERB_VERDICT_LIST, "verdict", "list", "", 0, 0, "", "", "", MW_INPUT_NONE,
-		"all customers whose mail does not simply pass"},
+		"all customers and lines on whom a verdict was set"},
 	{MW_VERB_TICKET_LIST, "ticket", "list", "[--state STATE] [--customer ID] [--all]", 0, 0,
 		"state customer", "", "all", MW_INPUT_NONE, "tickets at work; with --all the closed ones, too"},
 	{MW_VERB_TICKET_SHOW, "ticket", "show", "ID", 1, 1, "", "", "", MW_INPUT_NONE,
@@ -66,6 +71,8 @@ static const struct mw_grammar table[] = {
 		MW_INPUT_NONE, "there was nothing: close, tell everyone who was told"},
 	{MW_VERB_TICKET_RELEASE, "ticket", "release", "ID --reason TEXT", 1, 1, "reason", "reason", "",
 		MW_INPUT_NONE, "wrong customer: mail flows at once, reviewed afterwards"},
+	{MW_VERB_TICKET_RENEW, "ticket", "renew", "ID --reason TEXT", 1, 1, "reason", "reason", "",
+		MW_INPUT_NONE, "his mail goes on through the antivirus gateway, as long again as the settings allow"},
 	{MW_VERB_TASK_LIST, "task", "list", "[--ticket ID]", 0, 0, "ticket", "", "", MW_INPUT_NONE,
 		"what people are to do, the most urgent first"},
 	{MW_VERB_TASK_TAKE, "task", "take", "ID", 1, 1, "", "", "", MW_INPUT_NONE, "I am doing this one"},

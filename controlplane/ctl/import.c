@@ -53,7 +53,7 @@ static void touch_lines(struct mw_cases_txn *txn, uint32_t index)
 static int import_row(void *ctx, const struct mw_csv_customer *row, char *error, size_t error_size)
 {
 	struct import *import = ctx;
-	const struct mw_core *core = import->command->ctl->core;
+	struct mw_core *core = import->command->ctl->core;
 	struct mw_desk_customer rec;
 	char owner[MW_CUSTOMER_ID_MAX];
 	uint64_t from, to;
@@ -73,7 +73,8 @@ static int import_row(void *ctx, const struct mw_csv_customer *row, char *error,
 	rec.valid_to_s = row->valid_to_s;
 	rec.line_count = row->line_count;
 	mw_customer_put(import->txn, &rec);
-	rc = mw_customer_set_lines(import->txn, &rec, row->lines, row->line_count, owner);
+	rc = mw_core_set_lines(core, import->txn, &rec, row->lines, row->line_count, owner,
+		import->command->actor, import->command->now_s);
 	if (rc == -EEXIST) {
 		snprintf(error, error_size, "a line of %s belongs to customer %s already", row->id,
 			owner);

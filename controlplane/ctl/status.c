@@ -78,6 +78,101 @@ static void say(struct mw_command *c, const char *name, const char *format, ...)
 	fputc('\n', c->text);
 }
 
+static const char *gateway_name(enum mw_event_gateway gateway)
+{
+	return gateway == MW_EVENT_GATEWAY_UP	  ? "up"
+	       : gateway == MW_EVENT_GATEWAY_DOWN ? "down"
+						  : "none";
+}
+
+static void show_gateway(struct mw_command *c, const struct mw_metrics_values *m)
+{
+	const struct mw_divert_settings *d = &c->ctl->core->settings->divert.gateway;
+	uint64_t asked = m->verdicts[MW_VERDICT_DIVERT];
+
+	if (!mw_divert_configured(d)) {
+		if (asked > 0)
+			say(c, "gateway",
+				"NONE is named, and %" PRIu64
+				" customers are to be diverted: divert: gateway in the settings",
+				asked);
+		else
+			say(c, "gateway", "not configured");
+		return;
+	}
+	if (m->gateway == MW_EVENT_GATEWAY_NONE)
+		say(c, "gateway",
+			"named in the settings, but the dataplane has no port to it (--divert)");
+	else
+		say(c, "gateway",
+			"%s, %" PRIu64 " changes; %" PRIu64
+			" connections diverted; while it was down %" PRIu64 " passed, %" PRIu64
+			" put off, %" PRIu64 " refused",
+			m->gateway == MW_EVENT_GATEWAY_UP ? "up" : "DOWN", m->gateway_changes,
+			mw_metrics_reason(m, MW_REASON_DIVERT_BEGUN),
+			mw_metrics_reason(m, MW_REASON_DIVERT_PASSED),
+			mw_metrics_reason(m, MW_REASON_DIVERT_PUT_OFF),
+			mw_metrics_reason(m, MW_REASON_DIVERT_REFUSED));
+}
+
+/* Classes whose customers are diverted without a verdict of their own. */
+static json_t *diverted_classes(const struct mw_settings *s)
+{
+	json_t *list = json_array();
+
+	for (uint8_t i = 0; i < s->class_count; i++)
+		if (s->classes[i].verdict == MW_VERDICT_DIVERT)
+			json_array_append_new(list, mw_json_text(s->classes[i].name));
+	return list;
+}
+
+static json_t *gateway_of(const struct mw_command *c, const struct mw_metrics_values *m)
+{
+	const struct mw_divert_settings *d = &c->ctl->core->settings->divert.gateway;
+
+	return json_pack("{s:o, s:b, s:s, s:s, s:I, s:{s:I, s:I, s:I, s:I}}", "classes",
+		diverted_classes(c->ctl->core->settings), "configured",
+		(int)mw_divert_configured(d), "state", gateway_name(m->gateway), "fallback",
+		mw_divert_fallback_name(d->fallback), "changes", (json_int_t)m->gateway_changes,
+		"connections", "diverted", (json_int_t)mw_metrics_reason(m, MW_REASON_DIVERT_BEGUN),
+		"passed", (json_int_t)mw_metrics_reason(m, MW_REASON_DIVERT_PASSED), "put_off",
+		(json_int_t)mw_metrics_reason(m, MW_REASON_DIVERT_PUT_OFF), "refused",
+		(json_int_t)mw_metrics_reason(m, MW_REASON_DIVERT_REFUSED));
+}
+
+static void show_classes(struct mw_command *c)
+{
+	json_t *list = diverted_classes(c->ctl->core->settings), *name;
+	size_t index;
+
+	if (json_array_size(list) > 0) {
+		mw_text(c->text, "diverted", 16);
+		fputs("all mail of class", c->text);
+		json_array_foreach(list, index, name)
+		{
+			fputs(index > 0 ? ", " : " ", c->text);
+			mw_text(c->text, json_string_value(name), 0);
+		}
+		fputs(", where a person has not decided otherwise\n", c->text);
+	}
+	json_decref(list);
+}
+
+/* Verdicts that are only observed, and what servers refused: both easily overlooked. */
+static void show_refusals(struct mw_command *c, const struct mw_metrics_values *m)
+{
+	if (c->ctl->core->settings->smtp.observe)
+		say(c, "observe",
+			"ON: verdicts are reported and not acted on; %" PRIu64
+			" connections would have been touched (smtp: observe)",
+			mw_metrics_reason(m, MW_REASON_OBSERVED_VERDICT));
+	say(c, "refusals",
+		"servers refused %" PRIu64 " recipients (%" PRIu64 " unknown, %" PRIu64
+		" by policy) and %" PRIu64 " other commands by policy",
+		m->recipients_refused, m->recipients_unknown, m->recipients_policy,
+		m->policy_refusals);
+}
+
 static void show(struct mw_command *c, const struct mw_ctl_values *v, const json_t *alarms)
 {
 	static const struct mw_column columns[] = {{"time", "WHEN", MW_COLUMN_TIME},
@@ -113,11 +208,15 @@ static void show(struct mw_command *c, const struct mw_ctl_values *v, const json
 			: "");
 	say(c, "customers",
 		"%" PRIu64 " with %" PRIu64 " lines, %" PRIu64 " refused, %" PRIu64
-		" limited, %" PRIu64 " discarded%s",
+		" diverted, %" PRIu64 " limited, %" PRIu64 " discarded%s",
 		m->customers, m->prefixes,
 		m->verdicts[MW_VERDICT_REJECT] + m->verdicts[MW_VERDICT_RESET],
-		m->verdicts[MW_VERDICT_RATE], m->verdicts[MW_VERDICT_DROP],
+		m->verdicts[MW_VERDICT_DIVERT], m->verdicts[MW_VERDICT_RATE],
+		m->verdicts[MW_VERDICT_DROP],
 		m->verdicts[MW_VERDICT_DROP] > 0 ? ": weirctl verdict list" : "");
+	show_gateway(c, m);
+	show_classes(c);
+	show_refusals(c, m);
 	say(c, "tasks", "%" PRIu64 " open%s", m->tasks_open,
 		m->tasks_open > 0 ? ": weirctl task list" : "");
 	say(c, "mails",
@@ -157,7 +256,8 @@ void mw_cmd_status(struct mw_command *c)
 		show(c, v, alarms);
 	doc = json_pack("{s:s, s:I, s:I, s:{s:b, s:o, s:o}, s:{s:I, s:I, s:I, s:I}, "
 			"s:{s:f, s:f, s:f}, s:I, s:I, s:o, s:I, s:{s:I, s:I, s:I, s:I, s:o}, "
-			"s:{s:I, s:I, s:s}, s:I, s:o}",
+			"s:{s:I, s:I, s:s}, s:I, s:o, s:o, s:{s:b, s:I}, s:{s:I, s:I, s:I, s:I}, "
+			"s:I}",
 		"version", m->version, "time", (json_int_t)c->now_s, "started",
 		(json_int_t)m->start_time_s, "dataplane", "alive", (int)alive, "last_record",
 		mw_json_time(m->last_export_s), "lanes", lanes_of(m), "events", "cursor",
@@ -172,7 +272,13 @@ void mw_cmd_status(struct mw_command *c)
 		mw_json_time(v->outbox_next_try_s == UINT64_MAX ? 0 : v->outbox_next_try_s),
 		"rules", "generation", (json_int_t)m->ruleset_generation, "count",
 		(json_int_t)m->rules, "job", mw_rules_job_state(c->ctl->rules), "policy_generation",
-		(json_int_t)m->policy_generation, "alarms", alarms);
+		(json_int_t)m->policy_generation, "alarms", alarms, "gateway", gateway_of(c, m),
+		"observe", "on", (int)c->ctl->core->settings->smtp.observe, "connections",
+		(json_int_t)mw_metrics_reason(m, MW_REASON_OBSERVED_VERDICT), "refusals",
+		"recipients", (json_int_t)m->recipients_refused, "unknown",
+		(json_int_t)m->recipients_unknown, "policy", (json_int_t)m->recipients_policy,
+		"commands", (json_int_t)m->policy_refusals, "line_verdicts",
+		(json_int_t)m->line_verdicts);
 	mw_answer(c, doc);
 	free(v);
 }

@@ -90,8 +90,11 @@ json_t *mw_doc_ticket(
 		mw_json_text_or_null(ticket->measures), "reported",
 		mw_json_time(ticket->reported_s), "reopened", (int)ticket->reopened, "tasks",
 		mw_doc_tasks(txn, key), "next", mw_json_text(next));
-	if (doc != NULL && more != NULL)
+	if (doc != NULL && more != NULL) {
 		json_object_update(doc, more);
+		json_object_set_new(doc, "diverted_until",
+			mw_json_time(mw_ticket_timer_due(ticket, MW_TIMER_DIVERT_END)));
+	}
 	json_decref(more);
 	return doc;
 }
@@ -286,6 +289,7 @@ static void show_text(struct mw_command *c, const struct mw_ticket *ticket, cons
 	line_time(c, "third party's deadline", ticket->third_party_s);
 	line_time(c, "paused until", ticket->paused ? ticket->paused_until_s : 0);
 	line_time(c, "mail refused since", ticket->disabled_since_s);
+	line_time(c, "diverted until", mw_ticket_timer_due(ticket, MW_TIMER_DIVERT_END));
 	line_time(c, "last evidence", ticket->last_evidence_s);
 	fprintf(c->text, "%-24s%lld (weirctl evidence show %s)\n", "evidence",
 		(long long)json_integer_value(json_object_get(doc, "evidence_count")),

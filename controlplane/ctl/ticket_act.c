@@ -159,6 +159,10 @@ static void event_of(struct mw_command *c, struct mw_ticket_event *ev)
 		ev->kind = MW_TEV_RELEASE;
 		text_of(c, "reason", ev);
 		break;
+	case MW_VERB_TICKET_RENEW:
+		ev->kind = MW_TEV_RENEW;
+		text_of(c, "reason", ev);
+		break;
 	default:
 		mw_refuse(c, MW_EXIT_USAGE, "no such verb");
 		break;

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "controlplane/ctl/values.h"
+#include "controlplane/store/lines.h"
 #include "controlplane/store/outbox.h"
 #include "controlplane/store/verdicts.h"
 
@@ -17,6 +18,12 @@ static void take_lane(void *ctx, const struct mw_event_lane *lane)
 	m->lane_count++;
 	if (lane->time_us / MW_US_PER_S > m->last_export_s)
 		m->last_export_s = lane->time_us / MW_US_PER_S;
+	/* All lanes are told the same; a lane that is no more would speak of the past. */
+	if (lane->time_us >= out->newest_us) {
+		out->newest_us = lane->time_us;
+		m->gateway = lane->gateway;
+		m->gateway_changes = lane->gateway_changes;
+	}
 }
 
 static void from_cases(struct mw_ctl *ctl, struct mw_ctl_values *out)
@@ -26,6 +33,7 @@ static void from_cases(struct mw_ctl *ctl, struct mw_ctl_values *out)
 	struct mw_ticket *ticket = &ctl->core->ticket;
 	enum mw_verdict_source source;
 	struct mw_verdict_record rec;
+	struct mw_own_line line;
 	struct mw_walk walk;
 	int64_t last = -1;
 
@@ -35,6 +43,10 @@ static void from_cases(struct mw_ctl *ctl, struct mw_ctl_values *out)
 	while (mw_verdict_next(&walk, &source, &rec)) {
 		if ((int64_t)rec.customer_index != last) {
 			last = rec.customer_index;
+			if (mw_own_line_at(&txn, rec.customer_index, &line)) {
+				m->line_verdicts++;
+				continue;
+			}
 			mw_verdict_effective(&txn, rec.customer_index, &rec);
 			m->verdicts[rec.verdict]++;
 		}

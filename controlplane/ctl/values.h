@@ -8,6 +8,7 @@
 struct mw_ctl_values {
 	struct mw_metrics_values metrics;
 	struct mw_event_lane lanes[MW_METRICS_LANES_MAX];
+	uint64_t newest_us; /* of the lane records */
 	uint64_t events_cursor;
 	uint64_t outbox_next_try_s;
 };

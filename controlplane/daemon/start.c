@@ -55,25 +55,6 @@ static void find_programs(struct mw_daemon *daemon, const char *program)
 		daemon->replay_program[0] = '\0';
 }
 
-/* What the settings ask for and this build does not do is said at the start, not in the first case.
- */
-static bool built(const struct mw_settings *settings)
-{
-	bool ok = true;
-
-	for (uint8_t i = 0; i < settings->class_count; i++) {
-		const struct mw_class_policy *class_policy = &settings->classes[i];
-
-		if (mw_core_verdict_built(class_policy->ticket.interim))
-			continue;
-		mw_log(MW_LOG_ERROR,
-			"class %s: the interim verdict %s is not in this build, name pass or rate",
-			class_policy->name, mw_verdict_name(class_policy->ticket.interim));
-		ok = false;
-	}
-	return ok;
-}
-
 /* An import for a capture goes without a settings file: whoever has the capture has its content. */
 static void look_at_everything(struct mw_settings *settings)
 {
@@ -99,8 +80,6 @@ static int open_settings(struct mw_daemon *daemon, const struct mw_daemon_option
 			return 2;
 		}
 	}
-	if (!built(&daemon->settings))
-		return 2;
 	state = options->state_dir != NULL ? options->state_dir : daemon->settings.state_dir;
 	if (state[0] == '\0') {
 		mw_log(MW_LOG_ERROR,
@@ -136,7 +115,7 @@ static int open_settings(struct mw_daemon *daemon, const struct mw_daemon_option
 	return 0;
 }
 
-static int open_stores(struct mw_daemon *daemon)
+static int open_stores(struct mw_daemon *daemon, const struct mw_daemon_options *options)
 {
 	uint64_t mib = 1024 * 1024;
 	char error[512] = "";
@@ -164,6 +143,9 @@ static int open_stores(struct mw_daemon *daemon)
 		mw_log(MW_LOG_ERROR, "%s", error);
 		return 1;
 	}
+	if (options->settings_path != NULL &&
+		mw_core_note_basis(&daemon->core, mw_daemon_now_s()) != 0)
+		mw_log(MW_LOG_WARNING, "the basis of diverting could not be written to the audit");
 	return 0;
 }
 
@@ -252,7 +234,7 @@ int mw_daemon_open(struct mw_daemon *daemon, const struct mw_daemon_options *opt
 	daemon->ctl.started_s = mw_daemon_now_s();
 	daemon->ctl.any_class = options->settings_path == NULL;
 	rc = open_settings(daemon, options);
-	return rc == 0 ? open_stores(daemon) : rc;
+	return rc == 0 ? open_stores(daemon, options) : rc;
 }
 
 int mw_daemon_start(struct mw_daemon *daemon, const struct mw_daemon_options *options)
@@ -275,9 +257,12 @@ void mw_daemon_reload(struct mw_daemon *daemon)
 		return;
 	if (mw_settings_load(daemon->settings_path, fresh, error) != 0) {
 		mw_log(MW_LOG_ERROR, "%s; the old settings stay in force", error);
-	} else if (built(fresh)) {
+	} else {
 		daemon->settings = *fresh;
 		mw_mailer_set_relay(daemon->mailer, &daemon->settings.mail.relay);
+		if (mw_core_note_basis(&daemon->core, mw_daemon_now_s()) != 0)
+			mw_log(MW_LOG_WARNING,
+				"the basis of diverting could not be written to the audit");
 		/* Classes and words may have changed for everybody: compare all, as at the start.
 		 */
 		if (mw_apply_start(&daemon->apply, &daemon->core, &daemon->policy,

@@ -17,6 +17,7 @@ struct mw_class_policy *mw_settings_add_class(struct mw_settings *s, const char 
 	c->rate = (struct mw_rate){.messages = 60, .recipients = 300, .connections = 60};
 	mw_ticket_policy_default(&c->ticket);
 	mw_detect_policy_default(&c->detect);
+	c->ticket.divert_max_s = s->divert.max_s;
 	snprintf(c->ticket.class_name, sizeof(c->ticket.class_name), "%s", name);
 	return c;
 }
@@ -56,6 +57,17 @@ void mw_settings_default(struct mw_settings *out)
 		"%%e");
 	snprintf(out->smtp.refuse_reply, sizeof(out->smtp.refuse_reply),
 		"message refused, please call %%p or write to %%e");
+	out->divert.gateway = (struct mw_divert_settings){.fallback = MW_DIVERT_PASS,
+		.check_port = 25,
+		.check_every_ms = 5000,
+		.check_timeout_ms = 3000,
+		.fall = 3,
+		.rise = 2};
+	out->divert.check_every_s = 5;
+	out->divert.check_timeout_s = 3;
+	out->divert.max_s = 14 * 86400;
+	snprintf(out->divert.reply, sizeof(out->divert.reply),
+		"the check of outgoing mail is not available, please call %%p or write to %%e");
 	out->store.policy_mib = 1024;
 	out->store.events_mib = 1024;
 	out->store.cases_mib = 1024;
@@ -99,6 +111,10 @@ void mw_settings_to_policy(const struct mw_settings *s, struct mw_policy_setting
 	out->refuse_spam = s->smtp.refuse_spam;
 	out->refuse_smuggling = s->smtp.refuse_smuggling;
 	out->reject_at = s->smtp.reject_at;
+	out->observe = s->smtp.observe;
+	out->reachable_count = s->smtp.reachable_count;
+	memcpy(out->reachable, s->smtp.reachable, sizeof(out->reachable));
+	out->divert = s->divert.gateway;
 	out->scan_budget_us = s->smtp.scan_budget_us;
 	out->hold_max_ms = s->smtp.hold_max_ms;
 	out->default_threshold_milli = c != NULL ? c->spam_threshold_milli : 2000;
@@ -123,7 +139,8 @@ static void fill_in(const struct mw_settings *s, const char *text, const char *t
 					    : "%";
 		}
 		for (; *piece != '\0' && used + 1 < MW_REPLY_TEXT_MAX; piece++)
-			out[used++] = *piece >= 0x20 && *piece < 0x7f ? *piece : '?';
+			if (((unsigned char)*piece & 0xc0) != 0x80) /* UTF-8: one mark for each */
+				out[used++] = *piece >= 0x20 && *piece < 0x7f ? *piece : '?';
 		if (*p == '\0')
 			break;
 	}
@@ -140,4 +157,10 @@ void mw_settings_rate_reply(
 	const struct mw_settings *s, const char *ticket, char out[MW_REPLY_TEXT_MAX])
 {
 	fill_in(s, s->smtp.rate_reply, ticket, out);
+}
+
+void mw_settings_divert_reply(
+	const struct mw_settings *s, const char *ticket, char out[MW_REPLY_TEXT_MAX])
+{
+	fill_in(s, s->divert.reply, ticket, out);
 }

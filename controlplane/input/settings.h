@@ -23,6 +23,7 @@ struct mw_class_policy {
 	bool shared; /* CGNAT pools, shared relays: nothing is refused automatically */
 	int32_t spam_threshold_milli;
 	struct mw_rate rate;		/* of the whole customer, when his verdict is RATE */
+	enum mw_verdict verdict;	/* PASS or DIVERT: where none was set for the customer */
 	struct mw_ticket_policy ticket; /* class_name set */
 	struct mw_detect_policy detect;
 };
@@ -54,6 +55,9 @@ struct mw_settings {
 		uint16_t ports[8];
 		uint8_t port_count;
 		bool refuse_worm, refuse_spam, refuse_smuggling;
+		bool observe; /* verdicts are reported as they would be, and not acted on */
+		uint8_t reachable_count;
+		struct mw_prefix reachable[MW_REACHABLE_MAX]; /* no verdict keeps anybody away */
 		enum mw_reject_at reject_at;
 		uint32_t scan_budget_us, hold_max_ms;
 		char banner_name[128];
@@ -63,6 +67,14 @@ struct mw_settings {
 		char rate_reply[MW_REPLY_TEXT_MAX];   /* the same, behind "450 4.7.1 " */
 		char refuse_reply[MW_REPLY_TEXT_MAX]; /* the same without "%t": no ticket yet */
 	} smtp;
+	struct {
+		struct mw_divert_settings gateway; /* as the dataplane follows it */
+		uint32_t check_every_s, check_timeout_s;
+		bool everybody; /* DIVERT is the verdict of each class that does not name one */
+		uint32_t max_s; /* the longest time a ticket diverts before a person renews it */
+		char basis[MW_REASON_TEXT_MAX]; /* by what right content is handed over */
+		char reply[MW_REPLY_TEXT_MAX];	/* the places of rate_reply */
+	} divert;
 	struct {
 		uint32_t events_mib, policy_mib, cases_mib;
 	} store;
@@ -89,6 +101,9 @@ const struct mw_class_policy *mw_settings_class(
 	const struct mw_settings *settings, const char *name);
 /* False: a customer of this class under RATE would send whatever he likes. */
 bool mw_settings_class_limits(const struct mw_class_policy *class_policy);
+/* NULL when mail may be led to the gateway without a person's decision (class, interim verdict,
+ * probation), else a sentence that says what is missing. */
+const char *mw_settings_may_divert(const struct mw_settings *settings);
 /* What the dataplane follows; ruleset path and generation are the caller's. */
 void mw_settings_to_policy(const struct mw_settings *settings, struct mw_policy_settings *out);
 /* The responder's text for a ticket: reject_reply filled in, printable ASCII, cut to its limit. */
@@ -96,6 +111,9 @@ void mw_settings_reject_reply(
 	const struct mw_settings *settings, const char *ticket, char out[MW_REPLY_TEXT_MAX]);
 /* The same of rate_reply, for a customer under RATE who is over his limit. */
 void mw_settings_rate_reply(
+	const struct mw_settings *settings, const char *ticket, char out[MW_REPLY_TEXT_MAX]);
+/* The same of divert.reply, while the gateway is down and mail is not to pass it by. */
+void mw_settings_divert_reply(
 	const struct mw_settings *settings, const char *ticket, char out[MW_REPLY_TEXT_MAX]);
 
 #endif

@@ -28,6 +28,7 @@
 	}
 
 #define YEAR_S	 31536000.0
+#define DAY_S	 86400u
 #define RATE_MAX 1000000.0 /* an hour: more is a slip of the hand, who wants no limit names 0 */
 
 static const struct mw_yaml_key detect_keys[] = {
@@ -117,7 +118,6 @@ static int take_rate(
 	return 0;
 }
 
-/* DIVERT comes with its own part; until then naming it must not pass for having it. */
 static int take_interim(
 	struct mw_yaml *y, yaml_node_t *node, const struct mw_yaml_key *key, void *object)
 {
@@ -128,13 +128,30 @@ static int take_interim(
 		return -EINVAL;
 	if (mw_verdict_parse(text, &verdict) != 0)
 		return mw_yaml_error(y, node, key->name, "\"%.40s\" is no verdict", text);
-	if (verdict == MW_VERDICT_DIVERT)
+	if (verdict != MW_VERDICT_PASS && verdict != MW_VERDICT_RATE &&
+		verdict != MW_VERDICT_DIVERT)
 		return mw_yaml_error(y, node, key->name,
-			"%s is not in this version yet; pass and rate are", text);
-	if (verdict != MW_VERDICT_PASS && verdict != MW_VERDICT_RATE)
-		return mw_yaml_error(y, node, key->name,
-			"%s would stop the customer's mail before he was told; pass or rate", text);
+			"%s would stop the customer's mail before he was told; pass, rate or "
+			"divert",
+			text);
 	((struct mw_class_policy *)object)->ticket.interim = verdict;
+	return 0;
+}
+
+/* A class says where mail goes, not whether: that is a decision about one customer. */
+static int take_verdict(
+	struct mw_yaml *y, yaml_node_t *node, const struct mw_yaml_key *key, void *object)
+{
+	const char *text = mw_yaml_text(y, node, key->name);
+	enum mw_verdict verdict;
+
+	if (text == NULL)
+		return -EINVAL;
+	if (mw_verdict_parse(text, &verdict) != 0 ||
+		(verdict != MW_VERDICT_PASS && verdict != MW_VERDICT_DIVERT))
+		return mw_yaml_error(y, node, key->name,
+			"\"%.40s\": the verdict of a class is pass or divert", text);
+	((struct mw_class_policy *)object)->verdict = verdict;
 	return 0;
 }
 
@@ -180,6 +197,7 @@ static const struct mw_yaml_key class_keys[] = {
 	T("verify_alarm", verify_alarm_s, 1, 30 * 86400),
 	T("suspect", suspect_s, 1, YEAR_S),
 	T("probation", probation_s, 1, YEAR_S),
+	T("probation_divert", probation_divert_s, 0, YEAR_S),
 	T("ongoing", ongoing_s, 1, 30 * 86400),
 	{.name = "call_attempts",
 		.type = MW_YAML_U8,
@@ -198,6 +216,7 @@ static const struct mw_yaml_key class_keys[] = {
 		.max = 840},
 	{.name = "call_hours", .type = MW_YAML_CUSTOM, .take = take_hours},
 	{.name = "interim_verdict", .type = MW_YAML_CUSTOM, .take = take_interim},
+	{.name = "verdict", .type = MW_YAML_CUSTOM, .take = take_verdict},
 	{.name = "inspection", .type = MW_YAML_CUSTOM, .take = take_inspection},
 	{.name = "detect", .type = MW_YAML_CUSTOM, .take = take_detect},
 	{.name = "rate", .type = MW_YAML_CUSTOM, .take = take_rate},
@@ -243,4 +262,48 @@ void mw_settings_derive(struct mw_class_policy *out, bool reopen, bool cap)
 		out->ticket.reopen_deadline_s = deadline_s >= 3 ? deadline_s / 3 : 1;
 	if (cap)
 		out->ticket.hard_cap_s = deadline_s * 4;
+}
+
+static int refuse_divert(struct mw_yaml *y, yaml_node_t *node, const struct mw_class_policy *c,
+	const char *key, const char *why)
+{
+	char path[MW_CLASS_MAX + 32];
+
+	snprintf(path, sizeof(path), "%s.%s", c->name, key);
+	return mw_yaml_error(y, mw_yaml_value(y, node, key), path, "%s", why);
+}
+
+int mw_settings_class_divert(
+	struct mw_yaml *y, yaml_node_t *node, const S *s, struct mw_class_policy *c)
+{
+	const char *missing = mw_settings_may_divert(s);
+	struct mw_ticket_policy *p = &c->ticket;
+	bool all = c->verdict == MW_SETTINGS_UNNAMED_VERDICT ? s->divert.everybody
+							     : c->verdict == MW_VERDICT_DIVERT;
+	bool by_ticket;
+
+	if (node != NULL && missing != NULL) {
+		if (c->verdict == MW_VERDICT_DIVERT)
+			return refuse_divert(y, node, c, "verdict", missing);
+		if (p->interim == MW_VERDICT_DIVERT)
+			return refuse_divert(y, node, c, "interim_verdict", missing);
+		if (p->probation_divert_s != MW_SETTINGS_UNNAMED_S && p->probation_divert_s != 0)
+			return refuse_divert(y, node, c, "probation_divert", missing);
+	}
+	if (node != NULL && p->probation_divert_s != MW_SETTINGS_UNNAMED_S &&
+		p->probation_divert_s > p->probation_s)
+		return refuse_divert(y, node, c, "probation_divert", "longer than probation");
+	c->verdict = all ? MW_VERDICT_DIVERT : MW_VERDICT_PASS;
+	/* Whose mail goes through the gateway anyway needs no verdict for it; on a shared line a
+	 * ticket sets none. */
+	by_ticket = missing == NULL && !all && !c->shared;
+	if (p->interim == MW_SETTINGS_UNNAMED_VERDICT)
+		p->interim = by_ticket ? MW_VERDICT_DIVERT : MW_VERDICT_PASS;
+	if (p->probation_divert_s == MW_SETTINGS_UNNAMED_S)
+		p->probation_divert_s = !by_ticket		 ? 0
+					: p->probation_s < DAY_S ? p->probation_s
+								 : DAY_S;
+	p->divert_max_s = s->divert.max_s;
+	memcpy(p->divert_basis, s->divert.basis, sizeof(p->divert_basis));
+	return 0;
 }

@@ -33,6 +33,20 @@ int mw_settings_take_class(
  * cap. */
 void mw_settings_derive(struct mw_class_policy *out, bool reopen, bool cap);
 
+/* The section `divert`, and what in it must fit together. */
+int mw_settings_take_divert(struct mw_yaml *y, yaml_node_t *node, const char *key, S *settings);
+/* One line of an SMTP reply with "%" places; `places`: what may follow one. */
+int mw_settings_take_reply(struct mw_yaml *y, yaml_node_t *node, const struct mw_yaml_key *key,
+	const char *places, char out[MW_REPLY_TEXT_MAX]);
+
+/* Of a class that has not said: what it is then depends on the section `divert`. */
+#define MW_SETTINGS_UNNAMED_VERDICT MW_VERDICT_COUNT
+#define MW_SETTINGS_UNNAMED_S	    UINT32_MAX
+/* When all sections are read: what class `c` diverts to is there, and what it left unnamed is
+ * filled in. `node` is what the class says, NULL when it is not in the file. */
+int mw_settings_class_divert(
+	struct mw_yaml *y, yaml_node_t *node, const S *settings, struct mw_class_policy *c);
+
 /* A new class with every default; the caller has seen that there is room. */
 struct mw_class_policy *mw_settings_add_class(struct mw_settings *s, const char *name);
 

@@ -17,6 +17,7 @@ struct reading {
 	int32_t spam_threshold_milli;
 	bool has_inspection;
 	yaml_node_t *classes;
+	yaml_node_t *divert;
 	yaml_node_t *default_class;
 	uint64_t seen;
 };
@@ -25,6 +26,15 @@ static int take_section(
 	struct mw_yaml *y, yaml_node_t *node, const struct mw_yaml_key *key, void *object)
 {
 	return mw_settings_take_section(y, node, key, &((struct reading *)object)->settings);
+}
+
+static int take_divert(
+	struct mw_yaml *y, yaml_node_t *node, const struct mw_yaml_key *key, void *object)
+{
+	struct reading *r = object;
+
+	r->divert = node;
+	return mw_settings_take_divert(y, node, key->name, &r->settings);
 }
 
 static int take_rules(
@@ -98,6 +108,7 @@ static const struct mw_yaml_key top_keys[] = {
 	SECTION("mail"),
 	SECTION("metrics"),
 	SECTION("smtp"),
+	{.name = "divert", .type = MW_YAML_CUSTOM, .take = take_divert},
 	SECTION("store"),
 	SECTION("retention"),
 	{.name = "rules", .type = MW_YAML_CUSTOM, .take = take_rules},
@@ -113,6 +124,13 @@ static struct mw_class_policy *find_class(S *s, const char *name)
 	return NULL;
 }
 
+static void leave_unnamed(struct mw_class_policy *c)
+{
+	c->verdict = MW_SETTINGS_UNNAMED_VERDICT;
+	c->ticket.interim = MW_SETTINGS_UNNAMED_VERDICT;
+	c->ticket.probation_divert_s = MW_SETTINGS_UNNAMED_S;
+}
+
 static int take_classes(struct mw_yaml *y, struct reading *r)
 {
 	S *s = &r->settings;
@@ -122,6 +140,7 @@ static int take_classes(struct mw_yaml *y, struct reading *r)
 		s->classes[i].inspection = s->inspection_default;
 		s->classes[i].spam_threshold_milli = r->spam_threshold_milli;
 		s->classes[i].detect = r->detect;
+		leave_unnamed(&s->classes[i]);
 	}
 	if (r->classes == NULL)
 		return 0;
@@ -152,16 +171,35 @@ static int take_classes(struct mw_yaml *y, struct reading *r)
 			c = mw_settings_add_class(s, name);
 			c->spam_threshold_milli = r->spam_threshold_milli;
 			c->detect = r->detect;
+			leave_unnamed(c);
 		}
 		if ((seen & 1u << (c - s->classes)) != 0)
 			return mw_yaml_error(y, node, name, "stands twice");
 		seen |= 1u << (c - s->classes);
 		rc = mw_settings_take_class(
 			y, yaml_document_get_node(&y->document, pair->value), c, is_new);
+		if (rc == 0)
+			rc = mw_settings_class_divert(
+				y, yaml_document_get_node(&y->document, pair->value), s, c);
 		if (rc != 0)
 			return rc;
 	}
 	y->path[0] = '\0';
+	return 0;
+}
+
+/* What concerns classes that are not in the file as well. */
+static int check_divert(struct mw_yaml *y, struct reading *r)
+{
+	S *s = &r->settings;
+	const char *missing = mw_settings_may_divert(s);
+
+	if (s->divert.everybody && missing != NULL)
+		return mw_yaml_error(y, mw_yaml_value(y, r->divert, "everybody"),
+			"divert.everybody", "%s", missing);
+	for (uint8_t i = 0; i < s->class_count; i++)
+		if (s->classes[i].verdict == MW_SETTINGS_UNNAMED_VERDICT)
+			mw_settings_class_divert(y, NULL, s, &s->classes[i]);
 	return 0;
 }
 
@@ -210,6 +248,8 @@ int mw_settings_parse(const char *name, const char *text, size_t len, struct mw_
 			COUNT(top_keys), r, &r->seen);
 		if (rc == 0)
 			rc = take_classes(&y, r);
+		if (rc == 0)
+			rc = check_divert(&y, r);
 		if (rc == 0)
 			rc = check_whole(&y, r);
 		mw_yaml_close(&y);

@@ -130,8 +130,7 @@ static int take_ports(
 		       : mw_yaml_error(y, node, key->name, "at least one port is wanted");
 }
 
-/* One line of an SMTP reply with "%" places; `places`: what may follow one. */
-static int take_reply_text(struct mw_yaml *y, yaml_node_t *node, const struct mw_yaml_key *key,
+int mw_settings_take_reply(struct mw_yaml *y, yaml_node_t *node, const struct mw_yaml_key *key,
 	const char *places, char out[MW_REPLY_TEXT_MAX])
 {
 	const char *text = mw_yaml_text(y, node, key->name);
@@ -172,7 +171,7 @@ static int take_reject_reply(
 	struct mw_yaml *y, yaml_node_t *node, const struct mw_yaml_key *key, void *object)
 {
 	S *s = object;
-	int rc = take_reply_text(y, node, key, "tpen%", s->smtp.reject_reply);
+	int rc = mw_settings_take_reply(y, node, key, "tpen%", s->smtp.reject_reply);
 
 	if (rc == 0 && strstr(s->smtp.reject_reply, "%t") == NULL)
 		return mw_yaml_error(y, node, key->name, "it must hold %%t, the ticket number");
@@ -185,7 +184,7 @@ static int take_rate_reply(
 {
 	S *s = object;
 
-	return take_reply_text(y, node, key, "tpen%", s->smtp.rate_reply);
+	return mw_settings_take_reply(y, node, key, "tpen%", s->smtp.rate_reply);
 }
 
 /* A refused message has no ticket yet. */
@@ -194,7 +193,35 @@ static int take_refuse_reply(
 {
 	S *s = object;
 
-	return take_reply_text(y, node, key, "pen%", s->smtp.refuse_reply);
+	return mw_settings_take_reply(y, node, key, "pen%", s->smtp.refuse_reply);
+}
+
+static int take_reachable(
+	struct mw_yaml *y, yaml_node_t *node, const struct mw_yaml_key *key, void *object)
+{
+	S *s = object;
+
+	if (node->type != YAML_SEQUENCE_NODE)
+		return mw_yaml_error(
+			y, node, key->name, "a list of prefixes is wanted, like [192.0.2.25]");
+	s->smtp.reachable_count = 0;
+	for (yaml_node_item_t *i = node->data.sequence.items.start;
+		i < node->data.sequence.items.top; i++) {
+		yaml_node_t *value = yaml_document_get_node(&y->document, *i);
+		const char *text = mw_yaml_text(y, value, key->name);
+		struct mw_prefix prefix;
+
+		if (text == NULL)
+			return -EINVAL;
+		if (mw_prefix_parse(text, &prefix) != 0)
+			return mw_yaml_error(y, value, key->name,
+				"\"%.64s\" is no address or prefix without host bits", text);
+		if (s->smtp.reachable_count == MW_REACHABLE_MAX)
+			return mw_yaml_error(
+				y, value, key->name, "more than %d prefixes", MW_REACHABLE_MAX);
+		s->smtp.reachable[s->smtp.reachable_count++] = prefix;
+	}
+	return 0;
 }
 
 static const struct mw_yaml_key smtp_keys[] = {
@@ -204,6 +231,8 @@ static const struct mw_yaml_key smtp_keys[] = {
 	{.name = "refuse_smuggling",
 		.type = MW_YAML_BOOL,
 		.offset = offsetof(S, smtp.refuse_smuggling)},
+	{.name = "observe", .type = MW_YAML_BOOL, .offset = offsetof(S, smtp.observe)},
+	{.name = "reachable", .type = MW_YAML_CUSTOM, .take = take_reachable},
 	NUMBER("scan_budget_us", MW_YAML_U32, S, smtp.scan_budget_us, 1, 1000000),
 	NUMBER("hold_max_ms", MW_YAML_U32, S, smtp.hold_max_ms, 1, 600000),
 	NAME("banner_name", smtp.banner_name),

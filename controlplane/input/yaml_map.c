@@ -211,3 +211,15 @@ int mw_yaml_section(struct mw_yaml *y, yaml_node_t *node, const char *key,
 	y->path[was] = '\0';
 	return rc;
 }
+
+yaml_node_t *mw_yaml_value(struct mw_yaml *y, yaml_node_t *map, const char *key)
+{
+	for (yaml_node_pair_t *pair = map->data.mapping.pairs.start;
+		pair < map->data.mapping.pairs.top; pair++) {
+		yaml_node_t *name = yaml_document_get_node(&y->document, pair->key);
+
+		if (strcmp((const char *)name->data.scalar.value, key) == 0)
+			return yaml_document_get_node(&y->document, pair->value);
+	}
+	return map;
+}

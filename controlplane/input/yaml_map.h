@@ -56,6 +56,8 @@ int mw_yaml_map(struct mw_yaml *y, yaml_node_t *node, const struct mw_yaml_key *
 /* The same one level deeper: `key` joins the path while it is read. */
 int mw_yaml_section(struct mw_yaml *y, yaml_node_t *node, const char *key,
 	const struct mw_yaml_key *keys, size_t count, void *object, uint64_t *seen);
+/* The value of `key` in a mapping that was read; the mapping itself when it has no such key. */
+yaml_node_t *mw_yaml_value(struct mw_yaml *y, yaml_node_t *map, const char *key);
 /* A scalar's text; NULL with an error when it is none, empty, or holds what is no printable UTF-8.
  */
 const char *mw_yaml_text(struct mw_yaml *y, yaml_node_t *node, const char *key);

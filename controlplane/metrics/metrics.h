@@ -22,8 +22,14 @@ struct mw_metrics_values {
 	uint32_t lane_count; /* newest counters of each lane */
 	const struct mw_event_lane *lanes[MW_METRICS_LANES_MAX];
 
+	/* Of diverted mail, as the lane sees it that reported last. */
+	enum mw_event_gateway gateway;
+	uint64_t gateway_changes;
+
 	uint64_t customers, prefixes;
-	uint64_t verdicts[MW_VERDICT_COUNT]; /* customers by verdict */
+	uint64_t
+		verdicts[MW_VERDICT_COUNT]; /* customers by verdict; pass: or what his class says */
+	uint64_t line_verdicts;		    /* lines with a verdict of their own */
 	uint64_t tickets[MW_TICKET_STATE_COUNT];
 	uint64_t tickets_opened;
 	uint64_t ticket_steps, ticket_refusals;
@@ -65,6 +71,8 @@ int mw_metrics_timeout_ms(const struct mw_metrics *metrics);
 void mw_metrics_run(struct mw_metrics *metrics);
 void mw_metrics_stop(struct mw_metrics *metrics); /* NULL is allowed */
 
+/* A reason over all lanes. */
+uint64_t mw_metrics_reason(const struct mw_metrics_values *values, enum mw_reason reason);
 /* The text alone. Octets written, or 0 when it does not fit. */
 size_t mw_metrics_render(const struct mw_metrics_values *values, char *out, size_t size);
 

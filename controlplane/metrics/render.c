@@ -120,6 +120,15 @@ static void put_lanes(struct text *t, const struct mw_metrics_values *v)
 	}
 }
 
+uint64_t mw_metrics_reason(const struct mw_metrics_values *v, enum mw_reason reason)
+{
+	uint64_t sum = 0;
+
+	for (uint32_t i = 0; i < v->lane_count && i < MW_METRICS_LANES_MAX; i++)
+		sum += v->lanes[i]->packets[reason];
+	return sum;
+}
+
 /* Reasons over all lanes, one family a group; the group decides what is counted. */
 static void put_reasons(struct text *t, const struct mw_metrics_values *v)
 {
@@ -137,26 +146,47 @@ static void put_reasons(struct text *t, const struct mw_metrics_values *v)
 	for (size_t g = 0; g < sizeof(groups) / sizeof(groups[0]); g++) {
 		family(t, groups[g].name, "counter", groups[g].help);
 		for (int reason = 1; reason < MW_REASON_COUNT; reason++) {
-			uint64_t sum = 0;
-
 			if (mw_reason_group((enum mw_reason)reason) != groups[g].group)
 				continue;
-			for (uint32_t i = 0; i < v->lane_count && i < MW_METRICS_LANES_MAX; i++)
-				sum += v->lanes[i]->packets[reason];
 			labelled(t, groups[g].name, "reason",
-				mw_reason_name((enum mw_reason)reason), sum);
+				mw_reason_name((enum mw_reason)reason),
+				mw_metrics_reason(v, (enum mw_reason)reason));
 		}
 	}
+}
+
+/* The gateway, and what became of connections under DIVERT. */
+static void put_gateway(struct text *t, const struct mw_metrics_values *v)
+{
+	static const struct {
+		const char *outcome;
+		enum mw_reason reason;
+	} outcomes[] = {{"diverted", MW_REASON_DIVERT_BEGUN}, {"passed", MW_REASON_DIVERT_PASSED},
+		{"put_off", MW_REASON_DIVERT_PUT_OFF}, {"refused", MW_REASON_DIVERT_REFUSED}};
+
+	family(t, "gateway_up", "gauge",
+		"1 when the gateway of diverted mail answers, 0 when not; absent without one.");
+	if (v->gateway != MW_EVENT_GATEWAY_NONE)
+		put(t, "mailweir_gateway_up %d\n", v->gateway == MW_EVENT_GATEWAY_UP);
+	counter(t, "gateway_changes_total", "How often the gateway went up or down.",
+		v->gateway_changes);
+	family(t, "divert_connections_total", "counter",
+		"New connections under divert by what became of them.");
+	for (size_t i = 0; i < sizeof(outcomes) / sizeof(outcomes[0]); i++)
+		labelled(t, "divert_connections_total", "outcome", outcomes[i].outcome,
+			mw_metrics_reason(v, outcomes[i].reason));
 }
 
 static void put_cases(struct text *t, const struct mw_metrics_values *v)
 {
 	gauge(t, "customers", "Customers known.", v->customers);
 	gauge(t, "prefixes", "Prefixes and VLANs known.", v->prefixes);
-	family(t, "verdict_customers", "gauge", "Customers by verdict in force.");
+	family(t, "verdict_customers", "gauge",
+		"Customers by the verdict set on them; pass: none, his class counts.");
 	for (int i = 0; i < MW_VERDICT_COUNT; i++)
 		labelled(t, "verdict_customers", "verdict", mw_verdict_name((enum mw_verdict)i),
 			v->verdicts[i]);
+	gauge(t, "verdict_lines", "Lines with a verdict of their own.", v->line_verdicts);
 	family(t, "tickets", "gauge", "Tickets by state.");
 	for (int i = MW_TICKET_SUSPECT; i < MW_TICKET_STATE_COUNT; i++)
 		labelled(t, "tickets", "state", mw_ticket_state_name((enum mw_ticket_state)i),
@@ -239,5 +269,6 @@ size_t mw_metrics_render(const struct mw_metrics_values *v, char *out, size_t si
 	put_refusals(t, v);
 	put_lanes(t, v);
 	put_reasons(t, v);
+	put_gateway(t, v);
 	return t->full ? 0 : t->used;
 }

@@ -153,6 +153,10 @@ static void what_happened(struct body *b, const struct mw_mail_facts *f)
 			"hour. What is beyond that gets a temporary answer (4xx): your server "
 			"keeps "
 			"it and tries again, nothing is lost.");
+	if (f->ticket->verdict == MW_VERDICT_DIVERT)
+		para(b, "While we work on this together, outbound mail (SMTP, port 25) from your "
+			"lines goes through our antivirus gateway, which looks into it. There is "
+			"nothing to change on your side.");
 }
 
 static void evidence(struct body *b, const struct mw_mail_facts *f)
@@ -272,6 +276,28 @@ static void render_enabled(struct body *b, const struct mw_mail_facts *f)
 		when(f, f->now_s + f->ticket->policy.probation_s, at));
 }
 
+/* Content goes to another system: what, since when and until when, by what right. */
+static void render_diverted(struct body *b, const struct mw_mail_facts *f)
+{
+	const struct mw_ticket *t = f->ticket;
+	char from[96], until[96];
+
+	para(b,
+		"Outbound mail (SMTP, port 25) from your lines (customer %s, %s) goes through our "
+		"antivirus gateway from %s on, until %s at the latest unless a person of our desk "
+		"prolongs it.",
+		t->customer, or_empty(f->customer_name), when(f, f->now_s, from),
+		when(f, mw_ticket_timer_due(t, MW_TIMER_DIVERT_END), until));
+	para(b, "Why: %s.", t->reason);
+	para(b, "By what right: %s.", t->policy.divert_basis);
+	para(b, "The gateway looks into each message and refuses what carries malicious software. "
+		"Your servers keep their addresses, connections that are open now may be closed "
+		"once, "
+		"and there is nothing to change on your side. Web, incoming mail and sending "
+		"through "
+		"our mail submission servers are not touched.");
+}
+
 static void render_withdrawn(struct body *b, const struct mw_mail_facts *f)
 {
 	para(b, "The case we told you about was unfounded and has been withdrawn. Nothing of yours "
@@ -287,6 +313,7 @@ static const char *const subjects[MW_MAIL_KIND_COUNT] = {
 	[MW_MAIL_DISABLED] = "Outbound mail is refused",
 	[MW_MAIL_ENABLED] = "Outbound mail is enabled again",
 	[MW_MAIL_WITHDRAWN] = "Case withdrawn",
+	[MW_MAIL_DIVERTED] = "Outbound mail goes through our antivirus gateway",
 };
 
 int mw_mail_render(enum mw_mail_kind kind, const struct mw_mail_facts *f, struct mw_mail_text *out)
@@ -332,6 +359,9 @@ int mw_mail_render(enum mw_mail_kind kind, const struct mw_mail_facts *f, struct
 		break;
 	case MW_MAIL_ENABLED:
 		render_enabled(&b, f);
+		break;
+	case MW_MAIL_DIVERTED:
+		render_diverted(&b, f);
 		break;
 	default:
 		render_withdrawn(&b, f);

@@ -27,6 +27,9 @@ static const char *const tables[MW_TABLE_COUNT] = {
 	[MW_TABLE_VERDICTS] = "verdicts",
 	[MW_TABLE_CHANGES] = "changes",
 	[MW_TABLE_ALARMS] = "alarms",
+	[MW_TABLE_OWN_LINES] = "own_lines",
+	[MW_TABLE_OWN_LINE_INDEX] = "own_line_index",
+	[MW_TABLE_DIVERTED] = "diverted",
 };
 
 int mw_cases_open(struct mw_cases *cases, const char *state_dir, uint64_t map_bytes, char *error,

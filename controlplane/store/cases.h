@@ -21,7 +21,7 @@
 enum mw_table {
 	MW_TABLE_META,		 /* name → u64 or octets */
 	MW_TABLE_CUSTOMERS,	 /* id → desk customer */
-	MW_TABLE_CUSTOMER_INDEX, /* index → id */
+	MW_TABLE_CUSTOMER_INDEX, /* index → id; lines with an index of their own are not in it */
 	MW_TABLE_LINES,		 /* line key → customer index: one line, one customer */
 	MW_TABLE_CUSTOMER_LINES, /* customer index, line key → nothing */
 	MW_TABLE_CONTACTS,	 /* id NUL position → contact */
@@ -40,6 +40,9 @@ enum mw_table {
 	MW_TABLE_VERDICTS,	 /* customer index → verdict */
 	MW_TABLE_CHANGES,	 /* revision → what changed for the dataplane */
 	MW_TABLE_ALARMS,	 /* number → what a person must look at */
+	MW_TABLE_OWN_LINES,	 /* line key → index of its own, customer index */
+	MW_TABLE_OWN_LINE_INDEX, /* index → line key */
+	MW_TABLE_DIVERTED,	 /* customer index → connections under DIVERT */
 	MW_TABLE_COUNT
 };
 

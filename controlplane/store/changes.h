@@ -20,7 +20,7 @@ enum mw_change_kind {
 struct mw_change {
 	uint64_t revision;
 	enum mw_change_kind kind;
-	uint32_t customer_index; /* CUSTOMER, VERDICT */
+	uint32_t customer_index; /* CUSTOMER, VERDICT; of a line: its own */
 	struct mw_line_key line; /* LINE */
 };
 

@@ -69,7 +69,9 @@ void a_begin(struct mw_step *s)
 	t->opened_s = s->now_s;
 	/* Behind a shared line stand others than the one it is about: nothing comes by itself. */
 	t->interim = t->shared ? MW_VERDICT_PASS : t->policy.interim;
-	if (t->interim != MW_VERDICT_PASS)
+	if (t->interim == MW_VERDICT_DIVERT)
+		mw_divert_interim(s);
+	else /* PASS, too: a case that comes back in probation may find DIVERT */
 		mw_step_set_verdict(s, t->interim, "interim verdict while the case is worked");
 	mw_step_set_timer(s, MW_TIMER_HARD_CAP, mw_ticket_cap_s(t));
 }

@@ -135,7 +135,7 @@ static void verified(struct mw_step *s)
 void a_enable(struct mw_step *s)
 {
 	verified(s);
-	mw_step_set_verdict(s, MW_VERDICT_PASS, "the problem is solved and confirmed");
+	a_probation_verdict(s);
 }
 
 void a_probation(struct mw_step *s)
@@ -244,6 +244,7 @@ void a_verdict_effective(struct mw_step *s)
 void a_close(struct mw_step *s)
 {
 	mw_clock_stop(s);
+	mw_step_set_verdict(s, MW_VERDICT_PASS, "the case is over");
 	mw_step_close_task(s, MW_TASK_JUDGE, MW_NO_CONTACT, "the ticket is closed");
 	if (s->t->tam == MW_TAM_ASKED || s->t->tam == MW_TAM_FAILED)
 		mw_step_close_task(s, MW_TASK_TAM, MW_NO_CONTACT, "the ticket is closed");

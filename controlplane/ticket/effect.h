@@ -62,6 +62,7 @@ struct mw_effect {
 		enum mw_verdict verdict;
 		char action[32]; /* AUDIT: the event's name */
 	};
+	uint64_t until_s; /* SET_VERDICT: it ends by itself then; 0: it does not */
 	char text[MW_EFFECT_TEXT_MAX];
 };
 

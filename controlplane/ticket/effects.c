@@ -140,20 +140,52 @@ bool mw_step_queue_mail(struct mw_step *s, enum mw_mail_kind kind, uint8_t to, u
 	return true;
 }
 
-void mw_step_set_verdict(struct mw_step *s, enum mw_verdict verdict, const char *why)
+/* What only DIVERT has: its end, and a word before it. */
+static void set_divert_timers(struct mw_step *s, uint64_t until_s)
+{
+	if (until_s == 0) {
+		mw_step_cancel_timer(s, MW_TIMER_DIVERT_ALARM);
+		mw_step_cancel_timer(s, MW_TIMER_DIVERT_END);
+	} else {
+		mw_step_set_timer(s, MW_TIMER_DIVERT_END, until_s);
+	}
+}
+
+static void put_verdict(
+	struct mw_step *s, enum mw_verdict verdict, uint64_t until_s, const char *why)
 {
 	struct mw_effect *e;
 	char number[MW_TICKET_MAX];
 
-	if (s->t->verdict == verdict)
-		return;
 	s->t->verdict = verdict;
 	e = mw_step_effect(
 		s, verdict == MW_VERDICT_PASS ? MW_EFFECT_CLEAR_VERDICT : MW_EFFECT_SET_VERDICT);
 	e->verdict = verdict;
+	e->until_s = until_s;
 	mw_step_text(e->text, sizeof(e->text), "ticket %s: %s",
 		mw_ticket_number_format(&s->t->number, number), why);
+	set_divert_timers(s, until_s);
 	mw_step_set_timer(s, MW_TIMER_VERDICT, s->now_s + VERDICT_ALARM_S);
+}
+
+void mw_step_divert(struct mw_step *s, uint32_t for_s, const char *why)
+{
+	char number[MW_TICKET_MAX], until[MW_TIME_TEXT_MAX];
+	struct mw_effect *e;
+
+	mw_step_cancel_timer(s, MW_TIMER_DIVERT_ALARM);
+	put_verdict(s, MW_VERDICT_DIVERT, s->now_s + for_s, why);
+	e = mw_step_effect(s, MW_EFFECT_AUDIT);
+	mw_step_text(e->action, sizeof(e->action), "ticket.divert");
+	mw_step_text(e->text, sizeof(e->text), "%s until %s, %s; basis: %s",
+		mw_ticket_number_format(&s->t->number, number),
+		mw_ticket_time_format(s->now_s + for_s, until), why, s->t->policy.divert_basis);
+}
+
+void mw_step_set_verdict(struct mw_step *s, enum mw_verdict verdict, const char *why)
+{
+	if (s->t->verdict != verdict)
+		put_verdict(s, verdict, 0, why);
 }
 
 /* Days to civil date after H. Hinnant, "chrono-Compatible Low-Level Date Algorithms"; no libc,

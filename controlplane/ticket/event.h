@@ -34,6 +34,7 @@ enum mw_ticket_event_kind {
 	MW_TEV_UNFOUNDED,   /* text */
 	MW_TEV_RELEASE,	    /* wrong attribution: mail flows at once, reviewed afterwards */
 	MW_TEV_VERDICT_EFFECTIVE, /* .verdict: the policy commit with it was published */
+	MW_TEV_RENEW, /* text = reason: the customer's mail goes on through the gateway */
 	MW_TEV_KIND_COUNT
 };
 
@@ -54,6 +55,7 @@ enum mw_mail_kind {
 	MW_MAIL_DISABLED,  /* to everybody */
 	MW_MAIL_ENABLED,   /* to everybody */
 	MW_MAIL_WITHDRAWN, /* to everybody who was told: the case was unfounded */
+	MW_MAIL_DIVERTED,  /* to everybody: his mail goes through the antivirus gateway */
 	MW_MAIL_KIND_COUNT
 };
 

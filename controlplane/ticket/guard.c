@@ -164,9 +164,21 @@ bool g_reply_pauses(const struct mw_step *s)
 	       mw_clock_latest_s(s->t, s->now_s) > s->now_s;
 }
 
-bool g_verdict_is_pass(const struct mw_step *s)
+/* His mail flows already, by the way it takes in probation. */
+bool g_as_in_probation(const struct mw_step *s)
 {
-	return s->t->verdict == MW_VERDICT_PASS;
+	return s->t->verdict == MW_VERDICT_PASS ||
+	       (s->t->verdict == MW_VERDICT_DIVERT && mw_divert_probation_s(s->t) != 0);
+}
+
+bool g_diverted(const struct mw_step *s)
+{
+	return s->t->verdict == MW_VERDICT_DIVERT;
+}
+
+bool g_not_diverted(const struct mw_step *s)
+{
+	return !g_diverted(s);
 }
 
 bool g_was_disabled(const struct mw_step *s)
@@ -199,9 +211,10 @@ bool g_until_not_later(const struct mw_step *s)
 	return s->ev->until_s <= s->t->deadline_s;
 }
 
-bool g_pass_effective(const struct mw_step *s)
+/* The verdict with which mail flows again: what confirming asked for. */
+bool g_flow_effective(const struct mw_step *s)
 {
-	return s->ev->verdict == MW_VERDICT_PASS && s->t->verdict == MW_VERDICT_PASS;
+	return s->ev->verdict == s->t->verdict && g_as_in_probation(s);
 }
 
 bool g_other_verdict(const struct mw_step *s)

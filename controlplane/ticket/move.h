@@ -60,7 +60,11 @@ void mw_step_close_task(
 bool mw_step_queue_mail(struct mw_step *s, enum mw_mail_kind kind, uint8_t to, uint8_t contact);
 /* Everybody of the list; the postmaster where it is empty; the desk always. */
 void mw_step_tell_everybody(struct mw_step *s, enum mw_mail_kind kind);
+/* Nothing when it is that already. Any verdict but DIVERT: see below. */
 void mw_step_set_verdict(struct mw_step *s, enum mw_verdict verdict, const char *why);
+/* DIVERT for so long from now on, also when it is in force already. The basis goes into the audit.
+ */
+void mw_step_divert(struct mw_step *s, uint32_t for_s, const char *why);
 
 /* the clock (clock.c) */
 void mw_clock_start(struct mw_step *s); /* first trigger only; later ones change nothing */
@@ -79,6 +83,10 @@ bool mw_ladder_listed(const struct mw_ticket *t); /* somebody of role `contact` 
 void mw_ladder_task(struct mw_step *s); /* the call task for contact_at, in calling hours */
 void mw_ladder_final(struct mw_step *s);
 void mw_ladder_stop(struct mw_step *s);
+
+/* through the gateway (divert.c) */
+uint32_t mw_divert_probation_s(const struct mw_ticket *t); /* 0: probation begins without */
+void mw_divert_interim(struct mw_step *s);
 
 /* guards and actions that rows name (guard.c, action.c, ladder.c) */
 bool g_immediate(const struct mw_step *s);
@@ -102,7 +110,7 @@ bool g_abuse_ended(const struct mw_step *s);
 bool g_call_in_progress(const struct mw_step *s);
 bool g_late(const struct mw_step *s);
 bool g_reply_pauses(const struct mw_step *s);
-bool g_verdict_is_pass(const struct mw_step *s);
+bool g_as_in_probation(const struct mw_step *s);
 bool g_was_disabled(const struct mw_step *s);
 bool g_deadline_passed_for_person(const struct mw_step *s);
 bool g_deadline_passed(const struct mw_step *s);
@@ -113,8 +121,10 @@ bool g_not_run_out(const struct mw_step *s);
 bool g_until_past(const struct mw_step *s);
 bool g_until_too_late(const struct mw_step *s);
 bool g_until_not_later(const struct mw_step *s);
-bool g_pass_effective(const struct mw_step *s);
+bool g_flow_effective(const struct mw_step *s);
 bool g_other_verdict(const struct mw_step *s);
+bool g_diverted(const struct mw_step *s);
+bool g_not_diverted(const struct mw_step *s);
 
 void a_take_opening(struct mw_step *s);
 void a_take_evidence(struct mw_step *s);
@@ -155,6 +165,7 @@ void a_stop_for_report(struct mw_step *s);
 void a_judge_task(struct mw_step *s);
 void a_reply_pause(struct mw_step *s);
 void a_enable(struct mw_step *s);
+void a_probation_verdict(struct mw_step *s);
 void a_probation(struct mw_step *s);
 void a_back_to_disabled(struct mw_step *s);
 void a_back_to_work(struct mw_step *s);
@@ -166,6 +177,10 @@ void a_hold(struct mw_step *s);
 void a_third_party(struct mw_step *s);
 void a_withdraw(struct mw_step *s);
 void a_review_task(struct mw_step *s);
+void a_renew_divert(struct mw_step *s);
+void a_alarm_divert(struct mw_step *s);
+void a_divert_over(struct mw_step *s);
+void a_divert_unrenewed(struct mw_step *s);
 void a_verdict_effective(struct mw_step *s);
 void a_close(struct mw_step *s);
 

@@ -38,6 +38,12 @@ static const char *check_opening(const struct mw_ticket_event *ev)
 	if (p->interim != MW_VERDICT_PASS && p->interim != MW_VERDICT_RATE &&
 		p->interim != MW_VERDICT_DIVERT)
 		return "an interim verdict lets the customer work: pass, rate or divert";
+	if (!terminated(p->divert_basis, sizeof(p->divert_basis)))
+		return "the basis of a divert is too long";
+	if ((p->interim == MW_VERDICT_DIVERT || p->probation_divert_s != 0) &&
+		(p->divert_basis[0] == '\0' || p->divert_max_s == 0 ||
+			p->probation_divert_s > p->probation_s))
+		return "a divert needs a basis and an end";
 	return NULL;
 }
 
@@ -78,6 +84,7 @@ static const char *check(const struct mw_ticket *t, const struct mw_ticket_event
 	case MW_TEV_DISABLE:
 	case MW_TEV_UNFOUNDED:
 	case MW_TEV_RELEASE:
+	case MW_TEV_RENEW:
 		return ev->text[0] == '\0' ? "it needs a text that says why" : NULL;
 	case MW_TEV_VERDICT_EFFECTIVE:
 		return ev->verdict >= MW_VERDICT_COUNT ? "an unknown verdict" : NULL;

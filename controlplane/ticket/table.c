@@ -201,8 +201,8 @@ const struct mw_ticket_move mw_ticket_moves[] = {
 		"a mailed report, unjudged: the clock stands once, until a person has read it"},
 	{LIVE, EV(REPLY_MAIL), NULL, MW_STAY, {a_judge_task}, "a mail came; a person reads it"},
 	{OVER, EV(REPLY_MAIL), REFUSE(OVER_SENTENCE)},
-	{IN(VERIFYING), EV(CONFIRM), g_verdict_is_pass, TO(PROBATION), {a_probation},
-		"confirmed; mail was never refused: probation"},
+	{IN(VERIFYING), EV(CONFIRM), g_as_in_probation, TO(PROBATION),
+		{a_probation_verdict, a_probation}, "confirmed; mail was never refused: probation"},
 	{IN(VERIFYING), EV(CONFIRM), NULL, TO(RESOLVED), {a_enable},
 		"confirmed: outbound mail is enabled again"},
 	{UNDECIDED | IN(DISABLED), EV(CONFIRM),
@@ -229,11 +229,26 @@ const struct mw_ticket_move mw_ticket_moves[] = {
 	/* the verdict is in force */
 	{EXISTS, EV(VERDICT_EFFECTIVE), g_other_verdict, MW_STAY, {NULL},
 		"an earlier verdict; noted"},
-	{IN(RESOLVED), EV(VERDICT_EFFECTIVE), g_pass_effective, TO(PROBATION), {a_probation},
+	{IN(RESOLVED), EV(VERDICT_EFFECTIVE), g_flow_effective, TO(PROBATION), {a_probation},
 		"mail flows again; probation begins, everybody is told"},
 	{EXISTS, EV(VERDICT_EFFECTIVE), NULL, MW_STAY, {a_verdict_effective},
 		"the verdict is in force"},
 	{EXISTS, TIMER(VERDICT), NULL, MW_STAY, {a_alarm_verdict}, "a verdict is not in force yet"},
+
+	/* through the gateway: by its basis, with an end (7.9, 7.16) */
+	{LIVE, EV(RENEW), REFUSE_IF(g_not_diverted, "its verdict is not divert")},
+	{SOLVED, EV(RENEW),
+		REFUSE("the divert at the beginning of probation ends by itself; `verdict set "
+		       "CUSTOMER divert` goes on with it")},
+	{LIVE & ~SOLVED, EV(RENEW), NULL, MW_STAY, {a_renew_divert},
+		"a person decided: mail goes on through the gateway"},
+	{OVER, EV(RENEW), REFUSE(OVER_SENTENCE)},
+	{LIVE & ~SOLVED, TIMER(DIVERT_ALARM), NULL, MW_STAY, {a_alarm_divert},
+		"the divert ends soon; a person is told in time"},
+	{LIVE & ~SOLVED, TIMER(DIVERT_END), NULL, MW_STAY, {a_divert_unrenewed},
+		"the longest time of a divert is over, and nobody renewed it"},
+	{SOLVED, TIMER(DIVERT_END), NULL, MW_STAY, {a_divert_over},
+		"the beginning of probation is over: mail goes its own way again"},
 
 	/* how a case ends by itself */
 	{IN(SUSPECT), TIMER(SUSPECT_END), NULL, TO(CLOSED), {a_close},

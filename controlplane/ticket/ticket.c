@@ -15,13 +15,14 @@ static const char *const outcome_names[MW_CALL_OUTCOME_COUNT] = {
 static const char *const tam_names[MW_TAM_STATE_COUNT] = {"none", "asked", "reached", "failed"};
 static const char *const timer_names[MW_TIMER_KIND_COUNT] = {"call-next", "task-alarm", "tam-wait",
 	"mail-overdue", "deadline", "grace", "hard-cap", "third-party", "pause-end", "verify-alarm",
-	"verdict", "suspect-end", "probation-end"};
+	"verdict", "suspect-end", "probation-end", "divert-alarm", "divert-end"};
 static const char *const event_names[MW_TEV_KIND_COUNT] = {"opened", "evidence", "call-started",
 	"call-outcome", "contacted", "tam-outcome", "mail-accepted", "mail-failed", "timer",
 	"report", "reply-mail", "confirm", "refute", "note", "pause", "resume", "extend", "dispute",
-	"hold", "third-party", "attest", "disable", "unfounded", "release", "verdict-effective"};
+	"hold", "third-party", "attest", "disable", "unfounded", "release", "verdict-effective",
+	"renew"};
 static const char *const mail_names[MW_MAIL_KIND_COUNT] = {
-	"notice", "follow-up", "final", "tam", "disabled", "enabled", "withdrawn"};
+	"notice", "follow-up", "final", "tam", "disabled", "enabled", "withdrawn", "diverted"};
 static const char *const effect_names[MW_EFFECT_KIND_COUNT] = {"create-task", "close-task",
 	"queue-mail", "set-timer", "cancel-timer", "set-verdict", "clear-verdict", "alarm", "audit",
 	"history"};
@@ -190,6 +191,7 @@ void mw_ticket_policy_default(struct mw_ticket_policy *policy)
 		.call_attempts = 1,
 		.reopen_calls = 1,
 		.interim = MW_VERDICT_PASS,
+		.divert_max_s = 14 * 86400,
 	};
 }
 

@@ -70,6 +70,8 @@ enum mw_timer_kind {
 	MW_TIMER_VERDICT,      /* the dataplane has not taken over a verdict */
 	MW_TIMER_SUSPECT_END,
 	MW_TIMER_PROBATION_END,
+	MW_TIMER_DIVERT_ALARM, /* the divert ends soon unless a person renews it */
+	MW_TIMER_DIVERT_END,   /* the longest time without a renewal is over */
 	MW_TIMER_KIND_COUNT
 };
 
@@ -115,7 +117,9 @@ struct mw_ticket_policy {
 	uint32_t verify_alarm_s;
 	uint32_t suspect_s; /* a suspicion without new evidence is closed after this */
 	uint32_t probation_s;
-	uint32_t ongoing_s;	 /* evidence younger than this: "the abuse still goes on" */
+	uint32_t divert_max_s;	     /* DIVERT ends after this unless a person renews it */
+	uint32_t probation_divert_s; /* DIVERT at the beginning of probation; 0: none */
+	uint32_t ongoing_s;	     /* evidence younger than this: "the abuse still goes on" */
 	uint16_t call_from_min;	 /* minutes of the local day in which calls are made, [from, to) */
 	uint16_t call_to_min;	 /* equal to call_from_min: at any time */
 	int16_t utc_offset_min;	 /* of the desk, when the ticket was opened */
@@ -125,6 +129,7 @@ struct mw_ticket_policy {
 	bool immediate;		 /* conclusive evidence disables at once */
 	bool require_ongoing;	 /* expiry disables only while the abuse goes on */
 	bool critical;		 /* never disabled automatically */
+	char divert_basis[MW_REASON_TEXT_MAX]; /* by what right content is handed over */
 };
 
 /* What a zeroed policy lacks: every field with its default of DESIGN.md section 7, 3 h deadline. */

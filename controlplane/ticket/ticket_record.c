@@ -5,7 +5,7 @@
 
 #include "common/base/cursor.h"
 
-#define TICKET_VERSION	1
+#define TICKET_VERSION	2 /* 1 knew no divert; both are read */
 #define CONTACT_VERSION 1
 
 static void write_contact(struct mw_writer *w, const struct mw_contact *c)
@@ -62,9 +62,12 @@ static void write_policy(struct mw_writer *w, const struct mw_ticket_policy *p)
 	mw_write_u8(w, p->immediate);
 	mw_write_u8(w, p->require_ongoing);
 	mw_write_u8(w, p->critical);
+	mw_write_u32(w, p->divert_max_s);
+	mw_write_u32(w, p->probation_divert_s);
+	mw_write_cstring(w, p->divert_basis);
 }
 
-static void read_policy(struct mw_reader *r, struct mw_ticket_policy *p)
+static void read_policy(struct mw_reader *r, uint8_t version, struct mw_ticket_policy *p)
 {
 	uint32_t *const times_s[] = {&p->deadline_s, &p->reopen_deadline_s, &p->hard_cap_s,
 		&p->call_spacing_s, &p->task_alarm_s, &p->tam_wait_s, &p->mail_alarm_s, &p->grace_s,
@@ -83,6 +86,11 @@ static void read_policy(struct mw_reader *r, struct mw_ticket_policy *p)
 	p->immediate = read_bool(r);
 	p->require_ongoing = read_bool(r);
 	p->critical = read_bool(r);
+	if (version < 2)
+		return;
+	p->divert_max_s = mw_read_u32(r);
+	p->probation_divert_s = mw_read_u32(r);
+	mw_read_cstring(r, p->divert_basis, sizeof(p->divert_basis));
 }
 
 /* The flags and times in one order for both ways; a new field goes to the end, with a new version.
@@ -175,8 +183,10 @@ int mw_ticket_decode(struct mw_span in, struct mw_ticket *t)
 	bool *const flags[] = FLAGS(t);
 	uint64_t *const times[] = TIMES(t);
 
+	uint8_t version = mw_read_u8(r);
+
 	memset(t, 0, sizeof(*t));
-	if (mw_read_u8(r) != TICKET_VERSION)
+	if (version < 1 || version > TICKET_VERSION)
 		return r->failed ? -EBADMSG : -EPROTO;
 	t->number.year = mw_read_u16(r);
 	t->number.seq = mw_read_u32(r);
@@ -185,7 +195,7 @@ int mw_ticket_decode(struct mw_span in, struct mw_ticket *t)
 	t->revision = mw_read_u32(r);
 	mw_read_cstring(r, t->reason, sizeof(t->reason));
 	mw_read_cstring(r, t->postmaster, sizeof(t->postmaster));
-	read_policy(r, &t->policy);
+	read_policy(r, version, &t->policy);
 	for (size_t i = 0; i < sizeof(flags) / sizeof(flags[0]); i++)
 		*flags[i] = read_bool(r);
 	for (size_t i = 0; i < sizeof(times) / sizeof(times[0]); i++)

@@ -162,6 +162,14 @@ struct mw_flow *mw_divert_find(const struct mw_lane *lane, const struct mw_flow_
 		       : NULL;
 }
 
+struct mw_flow *mw_divert_find_onward(const struct mw_lane *lane, const struct mw_flow_key *key)
+{
+	struct mw_flow_key bare = mw_divert_key(key);
+	struct mw_flow *flow = mw_flow_find(&lane->flows, &bare);
+
+	return flow != NULL && flow->of_gateway ? flow : NULL;
+}
+
 void mw_divert_count(struct mw_lane *lane, uint32_t customer, enum mw_reason reason)
 {
 	struct mw_use *use = mw_share_of(lane, customer);
@@ -173,6 +181,27 @@ void mw_divert_count(struct mw_lane *lane, uint32_t customer, enum mw_reason rea
 	use->divert.passed += reason == MW_REASON_DIVERT_PASSED;
 	use->divert.put_off += reason == MW_REASON_DIVERT_PUT_OFF;
 	use->divert.refused += reason == MW_REASON_DIVERT_REFUSED;
+}
+
+struct mw_flow *mw_divert_successor(
+	struct mw_lane *lane, struct mw_flow *flow, const struct mw_frame *f)
+{
+	struct mw_flow old = *flow;
+	struct mw_line_of line = {.customer = old.customer,
+		.line = old.line,
+		.counted = !old.silent,
+		.content = old.reason != MW_REASON_BY_CLASS};
+
+	mw_session_remove(lane, flow);
+	flow = mw_session_open(lane, &old.link.key, f, &line);
+	if (flow == NULL)
+		return NULL;
+	flow->diverted = true;
+	flow->vlan_outer = old.vlan_outer;
+	flow->vlan_inner = old.vlan_inner;
+	flow->l2_len = old.l2_len;
+	memcpy(flow->l2, old.l2, sizeof(old.l2));
+	return flow;
 }
 
 /* What the way back needs is taken from each packet of the client: his router may change. */

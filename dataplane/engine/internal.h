@@ -4,6 +4,7 @@
  *   lane.c      memory, dispatch of packets, the tick
  *   quick.h     what can be no matter of ours, from a few octets
  *   owner.c     which lane a frame belongs to
+ *   stranger.c  packets of no connection that is known
  *   ruling.c    which verdict counts for a connection
  *   walk.c      what new verdicts mean for connections that are open
  *   divert.c    the way through the gateway
@@ -183,6 +184,7 @@ struct mw_flow {
 	bool owned;	      /* the lane speaks in the server's place, or has done */
 	bool diverted;	      /* its far side is the gateway, for as long as it lives */
 	bool of_gateway; /* the gateway's own, in a customer's name: passed on, not looked at */
+	bool silent;	 /* it is not told */
 	uint8_t refusal; /* enum mw_refusal: asked for, not said yet */
 	uint8_t l2_len;
 	uint8_t l2[MW_L2_MAX]; /* in front of the client's IP header; diverted: of the way back */
@@ -342,8 +344,15 @@ struct mw_lane {
 struct mw_line_of {
 	uint32_t customer; /* MW_NO_CUSTOMER_INDEX: nobody */
 	uint32_t line;	   /* whose verdicts count first */
+	bool counted;	   /* false: only verdicts on him count, his sessions are not told */
 	bool content;	   /* false: sessions are counted, their content is not looked at */
 };
+
+/* --- stranger.c --- */
+/* A packet that belongs to no connection we know: the entry of its connection, or NULL when the
+ * packet is decided. */
+struct mw_flow *mw_stranger(struct mw_lane *lane, struct mw_packet *packet,
+	const struct mw_frame *frame, const struct mw_flow_key *key, bool from_client);
 
 /* --- ruling.c --- */
 /* `line`: the index that the line table has for the client's address. */
@@ -371,8 +380,14 @@ uint8_t mw_divert_across(
 struct mw_flow_key mw_divert_key(const struct mw_flow_key *key);
 struct mw_flow *mw_divert_find(const struct mw_lane *lane, const struct mw_flow_key *key,
 	uint16_t vlan_outer, uint16_t vlan_inner);
+/* The gateway's own in a customer's name, of which the answers have the customer's tags. */
+struct mw_flow *mw_divert_find_onward(const struct mw_lane *lane, const struct mw_flow_key *key);
 /* One connection more of those that `reason` names, of this customer. */
 void mw_divert_count(struct mw_lane *lane, uint32_t customer, enum mw_reason reason);
+/* A connection that begins anew on the same ports with the server's SYN-ACK: diverted like the one
+ * it follows, which is over. NULL: no room. */
+struct mw_flow *mw_divert_successor(
+	struct mw_lane *lane, struct mw_flow *flow, const struct mw_frame *frame);
 /* Before and after a packet of the client's is decided. */
 void mw_divert_from_client(struct mw_lane *lane, struct mw_flow *flow, struct mw_packet *packet,
 	struct mw_frame *frame);
@@ -541,6 +556,8 @@ void mw_hold_flush(struct mw_lane *lane, struct mw_flow *flow, uint32_t limit);
 void mw_refusal_ask(struct mw_lane *lane, struct mw_flow *flow, enum mw_refusal kind);
 void mw_refusal_forget(struct mw_lane *lane, struct mw_flow *flow);
 void mw_refusal_poll(struct mw_lane *lane);
+/* He is to be told between two messages, and now it is: what he would begin must not leave. */
+bool mw_refusal_due(const struct mw_flow *flow);
 /* It could not be said within the time a message may be held. */
 void mw_refusal_timeout(struct mw_lane *lane, struct mw_flow *flow);
 /* RST to both ends, without a packet at hand. */
@@ -571,7 +588,8 @@ void mw_session_timer(struct mw_lane *lane, struct mw_flow *flow);
 
 /* --- responder.c --- */
 size_t mw_responder_bytes(uint32_t entries);
-struct mw_responder *mw_responder_init(void *memory, uint32_t entries, uint64_t key, uint16_t mtu);
+struct mw_responder *mw_responder_init(
+	void *memory, uint32_t entries, uint64_t key, uint16_t mtu, struct mw_left *left);
 /* Is there a conversation on this connection already? */
 bool mw_responder_owns(const struct mw_lane *lane, const struct mw_flow_key *key);
 /* Both ends have begun another connection on these ports: the one we talk on is over. */

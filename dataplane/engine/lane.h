@@ -1,8 +1,9 @@
 /*
  * One lane: a deterministic function of (snapshot, packets, now). Packets go in, packets come out,
  * facts are handed to the sink. It reads no clock, takes no lock, allocates nothing after init, and
- * shares nothing with another lane. The rims (dataplane/io live, dataplane/replay over captures,
- * the tests on virtual time) drive it through these functions and nothing else.
+ * shares nothing with another lane but what `left` says. The rims (dataplane/io live,
+ * dataplane/replay over captures, the tests on virtual time) drive it through these functions and
+ * nothing else.
  *
  * `now_ns` is nanoseconds since the epoch and never goes backwards.
  */
@@ -23,6 +24,7 @@ struct mw_scan_scratch;	 /* dataplane/scan */
 struct mw_charset_table; /* dataplane/text */
 struct mw_tld_table;	 /* dataplane/text: top-level domains */
 struct mw_message_facts; /* dataplane/message/message.h */
+struct mw_left;		 /* dataplane/engine/left.h */
 
 enum mw_port { MW_PORT_INSIDE, MW_PORT_OUTSIDE, MW_PORT_DIVERT, MW_PORT_COUNT };
 
@@ -169,6 +171,7 @@ struct mw_lane_config {
 	uint8_t divert_mac[6]; /* our own on that port */
 	struct mw_charset_table *charsets; /* this lane's own */
 	const struct mw_tld_table *tlds;
+	struct mw_left *left; /* of all lanes together; NULL: each remembers for itself */
 };
 
 /* Octets of memory a lane with this configuration takes, all of it at init. */

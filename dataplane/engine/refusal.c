@@ -240,6 +240,14 @@ static void try_message(struct mw_lane *lane, struct mw_flow *flow)
 	}
 }
 
+/* Nothing is under way, and he may be told something. */
+static bool between_messages(const struct mw_flow *flow)
+{
+	return !flow->holding && mw_smtp_idle(&flow->content->smtp) &&
+	       flow->client.sent == flow->client.nxt && flow->client.kept.head == NULL &&
+	       may_speak(flow, 0);
+}
+
 /* In the middle of a message it goes on, and is refused at its end. */
 static void try_session(struct mw_lane *lane, struct mw_flow *flow)
 {
@@ -247,11 +255,17 @@ static void try_session(struct mw_lane *lane, struct mw_flow *flow)
 		mw_refusal_cut(lane, flow);
 		return;
 	}
-	if (flow->holding || !mw_smtp_idle(&flow->content->smtp) ||
-		flow->client.sent != flow->client.nxt || flow->client.kept.head != NULL)
-		return;
-	if (may_speak(flow, 0))
+	if (between_messages(flow))
 		speak(lane, flow, "421 4.7.1", true);
+}
+
+/* A sender with mail for hours begins his next message in the packet that acknowledges the reply to
+ * the last one, so that there is never a moment without him. What he begins waits: he repeats it,
+ * and is told meanwhile. */
+bool mw_refusal_due(const struct mw_flow *flow)
+{
+	return flow->refusal == MW_REFUSAL_MOVE && !flow->one_sided && flow->content != NULL &&
+	       between_messages(flow);
 }
 
 /* Under TLS nothing can be said. */

@@ -3,10 +3,10 @@
  * greeting, `550 5.7.1` at MAIL with ticket and desk, an orderly end. The server never sees a
  * packet of it.
  *
- * Nothing is promised that would have to be remembered: no window scale, no SACK, no timestamps. An
- * entry is a convenience (it repeats the SYN-ACK and our replies); when there is none to be had the
- * cookie alone carries a connection through its handshake, and the customer table alone decides, so
- * a flood of SYNs opens no hole.
+ * Nothing is promised that would have to be remembered: no window scale, no SACK, no timestamps.
+ * Until the handshake is over an entry is a convenience (it repeats the SYN-ACK); when there is
+ * none to be had the cookie alone carries a connection through its handshake, and the customer
+ * table alone decides, so a flood of SYNs opens no hole, and takes no entry from anybody who talks.
  */
 #include "dataplane/engine/talk.h"
 
@@ -98,7 +98,7 @@ static void on_syn(struct mw_lane *lane, const struct mw_packet *packet, const s
 		t = NULL;
 	}
 	if (t == NULL) {
-		t = mw_talk_add(lane, key, customer);
+		t = mw_talk_add_spare(lane, key, customer);
 		if (t != NULL) {
 			t->state = MW_TALK_SYN_RECEIVED;
 			t->rcv_nxt = f->seq + 1;
@@ -147,6 +147,9 @@ static struct mw_talk *establish(struct mw_lane *lane, const struct mw_packet *p
 			return NULL;
 		}
 		t->rcv_nxt = f->seq;
+	} else if (!mw_talk_keep(lane, t)) {
+		mw_talk_remove(lane, t);
+		return NULL;
 	}
 	t->state = MW_TALK_TALKING;
 	t->snd_una = t->snd_nxt = f->ack;
@@ -161,6 +164,8 @@ void mw_responder_packet(struct mw_lane *lane, struct mw_packet *packet, const s
 	uint32_t customer, const struct mw_ruling *ruling)
 {
 	struct mw_flow_key key = key_of(f);
+	bool free = ruling->verdict == MW_VERDICT_PASS ||
+		    (ruling->verdict == MW_VERDICT_DIVERT && mw_divert_ready(lane));
 	struct mw_talk *t;
 
 	mw_packet_drop(packet, MW_REASON_ANSWERED);
@@ -184,5 +189,6 @@ void mw_responder_packet(struct mw_lane *lane, struct mw_packet *packet, const s
 			return;
 		}
 	}
-	mw_talk_segment(lane, t, packet, f, mw_ruling_reply(ruling));
+	/* NULL: nothing is refused any more, he shall come again. */
+	mw_talk_segment(lane, t, packet, f, free ? NULL : mw_ruling_reply(ruling));
 }

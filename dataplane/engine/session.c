@@ -48,6 +48,7 @@ struct mw_flow *mw_session_open(struct mw_lane *lane, const struct mw_flow_key *
 	flow->start_ns = flow->last_ns = lane->now_ns;
 	flow->customer = line->customer;
 	flow->line = line->line;
+	flow->silent = !line->counted;
 	flow->vlan_outer = frame->vlan_outer;
 	flow->vlan_inner = frame->vlan_inner;
 	flow->state = (frame->flags & MW_TCP_SYN) != 0 ? MW_FLOW_EMBRYONIC : MW_FLOW_OPEN;
@@ -95,7 +96,7 @@ static void report(struct mw_lane *lane, const struct mw_flow *flow)
 	};
 
 	mw_tls_report(flow, &s);
-	if (lane->sink.session != NULL && !flow->of_gateway)
+	if (lane->sink.session != NULL && !flow->silent)
 		lane->sink.session(lane->sink.ctx, &s);
 }
 

@@ -588,6 +588,10 @@ void mw_stream_client(struct mw_lane *lane, struct mw_flow *flow, struct mw_pack
 		mw_packet_drop(packet, MW_REASON_OUT_OF_WINDOW);
 		return;
 	}
+	if (frame->payload_len > 0 && !lane->config.passive && mw_refusal_due(flow)) {
+		mw_packet_drop(packet, MW_REASON_HELD);
+		return;
+	}
 	if (frame->payload_len > 0)
 		seq = trim_acked(lane, flow, packet, frame, seq);
 	if (frame->payload_len > 0) {

@@ -1,7 +1,7 @@
 #include "dataplane/engine/talk.h"
 
-#define TIMERS_A_TICK 64u
-#define REPEATS_SYN   3 /* 1, 2, 4 s */
+#define TIMERS_A_TICK 64u /* polls come thousands of times a second, entries are some thousands */
+#define REPEATS_SYN   3	  /* 1, 2, 4 s */
 #define REPEATS_DATA  5
 #define RESETS	      2 /* beside the first: 0.2 s and 1 s later */
 
@@ -15,7 +15,8 @@ size_t mw_responder_bytes(uint32_t entries)
 	return header_bytes() + mw_flow_table_bytes(entries, sizeof(struct mw_talk));
 }
 
-struct mw_responder *mw_responder_init(void *memory, uint32_t entries, uint64_t key, uint16_t mtu)
+struct mw_responder *mw_responder_init(
+	void *memory, uint32_t entries, uint64_t key, uint16_t mtu, struct mw_left *left)
 {
 	struct mw_responder *r = memory;
 
@@ -23,6 +24,7 @@ struct mw_responder *mw_responder_init(void *memory, uint32_t entries, uint64_t 
 		sizeof(struct mw_talk), key);
 	mw_wheel_init(&r->wheel, &r->table);
 	r->key = key;
+	r->left = left != NULL ? left : &r->own;
 	r->mtu = mtu < 576 ? 576 : mtu;
 	return r;
 }
@@ -34,22 +36,86 @@ struct mw_talk *mw_talk_find(const struct mw_lane *lane, const struct mw_flow_ke
 	return table->used > 0 ? mw_flow_find(table, key) : NULL;
 }
 
-struct mw_talk *mw_talk_add(struct mw_lane *lane, const struct mw_flow_key *key, uint32_t customer)
+static void spare_begin(struct mw_responder *r, struct mw_talk *t)
 {
-	struct mw_flow_table *table = &lane->responder->table;
-	struct mw_use *use = mw_share_of(lane, customer);
+	t->spare = true;
+	t->spare_prev = r->spare_last;
+	t->spare_next = NULL;
+	if (r->spare_last != NULL)
+		r->spare_last->spare_next = t;
+	else
+		r->spare_first = t;
+	r->spare_last = t;
+	r->spares++;
+}
+
+static void spare_end(struct mw_responder *r, struct mw_talk *t)
+{
+	t->spare = false;
+	r->spares--;
+	if (t->spare_prev != NULL)
+		t->spare_prev->spare_next = t->spare_next;
+	else
+		r->spare_first = t->spare_next;
+	if (t->spare_next != NULL)
+		t->spare_next->spare_prev = t->spare_prev;
+	else
+		r->spare_last = t->spare_prev;
+}
+
+static bool may_have(const struct mw_lane *lane, const struct mw_use *use)
+{
+	const struct mw_responder *r = lane->responder;
+
+	return use == NULL ||
+	       mw_share_allows(use->responders, r->table.count, r->table.used - r->spares);
+}
+
+static struct mw_talk *add(struct mw_lane *lane, const struct mw_flow_key *key, uint32_t customer)
+{
+	struct mw_responder *r = lane->responder;
 	struct mw_talk *t;
 
-	if (use != NULL && !mw_share_allows(use->responders, table->count, table->used))
-		return NULL;
-	t = mw_flow_add(table, key);
-	if (t == NULL)
-		return NULL;
-	t->customer = customer;
-	t->since_ns = t->last_ns = lane->now_ns;
-	if (use != NULL)
+	if (r->table.used == r->table.count && r->spare_first != NULL)
+		mw_talk_remove(lane, r->spare_first);
+	t = mw_flow_add(&r->table, key);
+	if (t != NULL) {
+		t->customer = customer;
+		t->since_ns = t->last_ns = lane->now_ns;
+	}
+	return t;
+}
+
+struct mw_talk *mw_talk_add(struct mw_lane *lane, const struct mw_flow_key *key, uint32_t customer)
+{
+	struct mw_use *use = mw_share_of(lane, customer);
+	struct mw_talk *t = may_have(lane, use) ? add(lane, key, customer) : NULL;
+
+	if (t != NULL && use != NULL)
 		use->responders++;
 	return t;
+}
+
+struct mw_talk *mw_talk_add_spare(
+	struct mw_lane *lane, const struct mw_flow_key *key, uint32_t customer)
+{
+	struct mw_talk *t = add(lane, key, customer);
+
+	if (t != NULL)
+		spare_begin(lane->responder, t);
+	return t;
+}
+
+bool mw_talk_keep(struct mw_lane *lane, struct mw_talk *t)
+{
+	struct mw_use *use = mw_share_of(lane, t->customer);
+
+	if (!may_have(lane, use))
+		return false;
+	spare_end(lane->responder, t);
+	if (use != NULL)
+		use->responders++;
+	return true;
 }
 
 /* An IPv6 host changes its address within its prefix. */
@@ -57,42 +123,65 @@ static uint64_t client_of(const struct mw_lane *lane, const struct mw_flow_key *
 {
 	size_t len = mw_ip_is_v4(&key->client) ? 16 : 8;
 
-	return mw_flow_hash(lane->responder->key, key->client.octet, len) | 1;
+	return mw_flow_hash(lane->responder->key, key->client.octet, len);
 }
 
 bool mw_talk_has_left(const struct mw_lane *lane, const struct mw_flow_key *key)
 {
-	uint64_t client = client_of(lane, key);
-	const struct mw_left *left = &lane->responder->left[(client >> 32) % MW_TALK_LEFT];
-
-	return left->client == client && lane->now_ns - left->since_ns < MW_TALK_LEFT_NS;
+	return mw_left_knows(lane->responder->left, client_of(lane, key), lane->now_ns);
 }
 
 static void remember_leaving(struct mw_lane *lane, const struct mw_talk *t)
 {
-	uint64_t client = client_of(lane, &t->link.key);
-
-	if (!t->dialogue.hello || t->dialogue.mail || t->dialogue.at_hello)
-		return;
-	lane->responder->left[(client >> 32) % MW_TALK_LEFT] =
-		(struct mw_left){.client = client, .since_ns = lane->now_ns};
+	if (t->dialogue.hello && !t->dialogue.mail && !t->dialogue.at_hello)
+		mw_left_note(lane->responder->left, client_of(lane, &t->link.key), lane->now_ns);
 }
 
-void mw_talk_remove(struct mw_lane *lane, struct mw_talk *t)
+/* It is charged to nobody any more, and what it tells of its client is known. */
+static void give_back(struct mw_lane *lane, struct mw_talk *t)
 {
 	struct mw_use *use = mw_share_of(lane, t->customer);
 
 	remember_leaving(lane, t);
 	if (use != NULL)
 		use->responders--;
+}
+
+void mw_talk_remove(struct mw_lane *lane, struct mw_talk *t)
+{
+	if (t->spare)
+		spare_end(lane->responder, t);
+	else
+		give_back(lane, t);
 	mw_wheel_cancel(&lane->responder->wheel, t);
 	mw_flow_remove(&lane->responder->table, t);
 }
 
+/* All our octets and our FIN were acknowledged. */
+static bool is_heard(const struct mw_talk *t)
+{
+	return t->fin_sent && t->out_len == 0 && t->snd_una == t->snd_nxt;
+}
+
+/* Both sides have said all, and so has whoever spoke to the server. */
+static bool is_done(const struct mw_talk *t)
+{
+	return is_heard(t) && t->fin_seen && !t->reset_due;
+}
+
+static void linger(struct mw_lane *lane, struct mw_talk *t)
+{
+	give_back(lane, t);
+	spare_begin(lane->responder, t);
+	t->repeat_ns = 0;
+}
+
 void mw_talk_arm(struct mw_lane *lane, struct mw_talk *t)
 {
-	uint64_t due = t->last_ns + MW_TALK_IDLE_NS;
+	uint64_t due = t->last_ns + (is_done(t) ? MW_TALK_LINGER_NS : MW_TALK_IDLE_NS);
 
+	if (!is_done(t) && t->since_ns + MW_TALK_LIFE_NS < due)
+		due = t->since_ns + MW_TALK_LIFE_NS;
 	if (t->repeat_ns != 0 && t->repeat_ns < due)
 		due = t->repeat_ns;
 	if (t->reset_due && t->reset_ns < due)
@@ -135,6 +224,7 @@ void mw_talk_send_syn_ack(struct mw_lane *lane, struct mw_segment *s, uint32_t i
 static void send_out(struct mw_lane *lane, struct mw_talk *t)
 {
 	uint32_t most = t->mss == 0 ? 536 : t->mss, sent = 0;
+	bool fin = t->state == MW_TALK_CLOSING && !is_heard(t);
 
 	t->segment.ack = t->rcv_nxt;
 	do {
@@ -144,13 +234,13 @@ static void send_out(struct mw_lane *lane, struct mw_talk *t)
 		t->segment.flags = MW_TCP_ACK;
 		if (len > 0)
 			t->segment.flags |= MW_TCP_PSH;
-		if (sent + len == t->out_len && t->state == MW_TALK_CLOSING)
+		if (sent + len == t->out_len && fin)
 			t->segment.flags |= MW_TCP_FIN;
 		mw_talk_send(lane, &t->segment, mw_span_of(t->out + sent, len));
 		sent += len;
 	} while (sent < t->out_len);
-	t->snd_nxt = t->snd_una + t->out_len + (t->state == MW_TALK_CLOSING ? 1 : 0);
-	t->fin_sent = t->state == MW_TALK_CLOSING;
+	t->snd_nxt = t->snd_una + t->out_len + (fin ? 1 : 0);
+	t->fin_sent |= fin;
 }
 
 void mw_talk_say(struct mw_lane *lane, struct mw_talk *t, const struct mw_dialogue_out *out)
@@ -229,11 +319,9 @@ void mw_talk_segment(struct mw_lane *lane, struct mw_talk *t, const struct mw_pa
 		mw_talk_say(lane, t, &out);
 	else if (f->payload_len > 0 || (f->flags & MW_TCP_FIN) != 0)
 		send_out(lane, t); /* at least an acknowledgement; a repeat where it was lost */
-	if (t->fin_sent && t->fin_seen && t->out_len == 0 && t->snd_una == t->snd_nxt &&
-		!t->reset_due)
-		mw_talk_remove(lane, t);
-	else
-		mw_talk_arm(lane, t);
+	if (is_done(t) && !t->spare)
+		linger(lane, t);
+	mw_talk_arm(lane, t);
 }
 
 void mw_talk_reset_server(struct mw_lane *lane, const struct mw_talk *t)
@@ -260,11 +348,26 @@ static bool is_over(const struct mw_lane *lane, const struct mw_talk *t)
 {
 	uint8_t most = t->state == MW_TALK_SYN_RECEIVED ? REPEATS_SYN : REPEATS_DATA;
 
-	if (t->fin_sent && t->fin_seen && t->out_len == 0 && t->snd_una == t->snd_nxt)
-		return !t->reset_due;
+	if (is_heard(t) && t->fin_seen)
+		return !t->reset_due && lane->now_ns >= t->last_ns + MW_TALK_LINGER_NS;
 	return lane->now_ns >= t->last_ns + MW_TALK_IDLE_NS ||
 	       lane->now_ns >= t->since_ns + MW_TALK_LIFE_NS ||
 	       (t->repeat_ns != 0 && t->repeats >= most && lane->now_ns >= t->repeat_ns);
+}
+
+/* His time is up (RFC 5321, 4.5.3.2.7): he is told, and from now on he is charged nothing. True: he
+ * was; false: there is nobody left to tell. */
+static bool say_timeout(struct mw_lane *lane, struct mw_talk *t)
+{
+	struct mw_dialogue_out out;
+
+	if (t->state != MW_TALK_TALKING || t->out_len > 0)
+		return false;
+	mw_dialogue_timeout(&out);
+	linger(lane, t);
+	t->since_ns = t->last_ns = lane->now_ns;
+	mw_talk_say(lane, t, &out);
+	return true;
 }
 
 void mw_responder_tick(struct mw_lane *lane)
@@ -274,7 +377,7 @@ void mw_responder_tick(struct mw_lane *lane)
 
 	while ((t = mw_wheel_due(&lane->responder->wheel, lane->now_ns, &steps)) != NULL) {
 		repeat_reset(lane, t);
-		if (is_over(lane, t)) {
+		if (is_over(lane, t) && !say_timeout(lane, t)) {
 			mw_talk_remove(lane, t);
 			continue;
 		}

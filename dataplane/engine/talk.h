@@ -4,17 +4,22 @@
  * refusal of a message in the middle of a session, from where the lane owns the client's sequence
  * numbers until the connection is closed.
  *
- * Entries are a convenience of fixed number; what happens without one is their beginners' matter.
+ * Entries are of fixed number; what happens without one is their beginners' matter. Those that only
+ * wait, for a handshake's last ACK or behind the end, are spare: nobody is charged for them, and
+ * the oldest makes room for a new one when the table is full.
  */
 #ifndef MW_DATAPLANE_ENGINE_TALK_H
 #define MW_DATAPLANE_ENGINE_TALK_H
 
 #include "dataplane/engine/dialogue.h"
 #include "dataplane/engine/internal.h"
+#include "dataplane/engine/left.h"
 
 #define MW_TALK_IDLE_NS (60 * MW_NS_PER_S)
 /* Of one that goes on behind a refused message without an end. */
 #define MW_TALK_LIFE_NS (300 * MW_NS_PER_S)
+/* Behind the end of both sides, for what the client says once more (RFC 9293, TIME-WAIT). */
+#define MW_TALK_LINGER_NS (4 * MW_NS_PER_S)
 
 enum mw_talk_state {
 	MW_TALK_SYN_RECEIVED, /* our SYN-ACK was sent */
@@ -32,8 +37,10 @@ struct mw_talk {
 	uint16_t mss; /* the client's */
 	uint8_t repeats;
 	bool fin_sent, fin_seen;
+	bool spare;
 	bool reset_due; /* the server may not have heard that it is over */
 	uint8_t resets;
+	struct mw_talk *spare_prev, *spare_next;
 	uint64_t since_ns, last_ns;
 	uint64_t repeat_ns;	     /* 0: nothing to repeat */
 	uint64_t reset_ns;	     /* of the next RST to the server */
@@ -45,21 +52,15 @@ struct mw_talk {
 	uint8_t out[MW_DIALOGUE_OUT_MAX * 2];
 };
 
-#define MW_TALK_LEFT 1024u /* clients remembered that left behind EHLO */
-#define MW_TALK_LEFT_NS \
-	(5 * 86400 * MW_NS_PER_S) /* senders try for that long (RFC 5321, 4.5.4.1) */
-
-struct mw_left {
-	uint64_t client; /* keyed hash; 0: none */
-	uint64_t since_ns;
-};
-
 struct mw_responder {
 	struct mw_flow_table table;
 	struct mw_wheel wheel;
 	uint64_t key;
 	uint16_t mtu;
-	struct mw_left left[MW_TALK_LEFT]; /* by hash; the newer takes the place of the older */
+	uint32_t spares;
+	struct mw_talk *spare_first, *spare_last; /* by age */
+	struct mw_left *left;			  /* of all lanes, or `own` */
+	struct mw_left own;
 };
 
 /* Has this client left behind an EHLO before, without a MAIL? */
@@ -67,6 +68,11 @@ bool mw_talk_has_left(const struct mw_lane *lane, const struct mw_flow_key *key)
 struct mw_talk *mw_talk_find(const struct mw_lane *lane, const struct mw_flow_key *key);
 /* NULL: no entry left, or none for this customer. The key must not have one. */
 struct mw_talk *mw_talk_add(struct mw_lane *lane, const struct mw_flow_key *key, uint32_t customer);
+/* The same of a spare one: NULL only when all entries are in use. */
+struct mw_talk *mw_talk_add_spare(
+	struct mw_lane *lane, const struct mw_flow_key *key, uint32_t customer);
+/* Spare no more. False: there is none for this customer. */
+bool mw_talk_keep(struct mw_lane *lane, struct mw_talk *talk);
 void mw_talk_remove(struct mw_lane *lane, struct mw_talk *talk);
 /* Sets its timer to whatever is due next. */
 void mw_talk_arm(struct mw_lane *lane, struct mw_talk *talk);

@@ -227,6 +227,33 @@ void mw_io_event_ham(void *ctx, uint32_t customer_index, uint32_t ham, uint64_t 
 	push(w);
 }
 
+void mw_io_event_divert(
+	void *ctx, uint32_t customer_index, const struct mw_divert_counts *counts, uint64_t now_ns)
+{
+	struct mw_io_worker *w = ctx;
+
+	if (!w->events)
+		return;
+	w->event->kind = MW_EVENT_DIVERT;
+	w->event->divert = (struct mw_event_divert){.time_us = now_ns / MW_NS_PER_US,
+		.customer_index = customer_index,
+		.lane = w->index,
+		.diverted = counts->diverted,
+		.passed = counts->passed,
+		.put_off = counts->put_off,
+		.refused = counts->refused};
+	push(w);
+}
+
+static enum mw_event_gateway gateway_of(const struct mw_io_worker *w)
+{
+	struct mw_gateway_status status = mw_gateway_status_unpack(w->gateway_word);
+
+	return !status.configured ? MW_EVENT_GATEWAY_NONE
+	       : status.up	  ? MW_EVENT_GATEWAY_UP
+				  : MW_EVENT_GATEWAY_DOWN;
+}
+
 void mw_io_event_lane(struct mw_io_worker *w, uint64_t now_ns)
 {
 	const struct mw_lane_counters *from;
@@ -257,5 +284,8 @@ void mw_io_event_lane(struct mw_io_worker *w, uint64_t now_ns)
 	out->event_drops = mw_event_ring_dropped(w->events);
 	out->policy_generation = w->snapshot ? w->snapshot->generation : 0;
 	out->ruleset_generation = w->rules_generation;
+	out->gateway = gateway_of(w);
+	out->gateway_changes =
+		atomic_load_explicit(&w->shared->gateway_changes, memory_order_relaxed);
 	push(w);
 }

@@ -12,6 +12,8 @@
 void mw_io_event_message(void *ctx, const struct mw_lane_message *message);
 void mw_io_event_session(void *ctx, const struct mw_lane_session *session);
 void mw_io_event_ham(void *ctx, uint32_t customer_index, uint32_t ham, uint64_t now_ns);
+void mw_io_event_divert(
+	void *ctx, uint32_t customer_index, const struct mw_divert_counts *counts, uint64_t now_ns);
 
 /* Once a second. */
 void mw_io_event_lane(struct mw_io_worker *w, uint64_t now_ns);

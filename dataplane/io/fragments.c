@@ -1,7 +1,8 @@
 /*
  * See fragments.h. A whole packet is laid out in a scratch of the lane (64 KiB, no buffer is as
  * long), decided there, and what the lane has left of it goes back into the buffers it came in:
- * what was not altered leaves bit for bit.
+ * what was not altered leaves bit for bit. A layer 2 header that the lane has exchanged is
+ * exchanged in front of each fragment.
  */
 #include "dataplane/io/fragments.h"
 
@@ -14,8 +15,14 @@
 
 struct mw_io_fragments {
 	struct mw_fragments *table;
-	uint8_t whole[MW_WHOLE_MAX];
+	/* The whole begins behind the room in which a longer layer 2 header may take its place. */
+	uint8_t room[MW_L2_MAX + MW_WHOLE_MAX];
 };
+
+static uint8_t *whole_of(const struct mw_io_worker *w)
+{
+	return w->fragments->room + MW_L2_MAX;
+}
 
 static size_t head_bytes(void)
 {
@@ -35,16 +42,16 @@ static void leave(struct mw_io_worker *w, struct rte_mbuf *m, enum mw_reason rea
 	}
 }
 
-static uint8_t across(uint16_t port_in)
-{
-	return port_in == MW_PORT_INSIDE ? MW_PORT_OUTSIDE : MW_PORT_INSIDE;
-}
-
 static void release(void *ctx, void *handle, enum mw_reason reason)
 {
+	struct mw_io_worker *w = ctx;
 	struct rte_mbuf *m = handle;
+	uint8_t port = mw_lane_across(
+		w->lane, (uint8_t)m->port, rte_pktmbuf_mtod(m, uint8_t *), m->data_len);
 
-	leave(ctx, m, reason, reason == MW_REASON_FRAGMENT, across(m->port));
+	if (reason == MW_REASON_FRAGMENT && port == MW_PORT_COUNT)
+		reason = MW_REASON_GATEWAY_STRAY;
+	leave(w, m, reason, reason == MW_REASON_FRAGMENT, port);
 }
 
 static bool is_smtp(void *ctx, uint16_t sport, uint16_t dport)
@@ -132,7 +139,7 @@ static struct rte_mbuf *make_chain(void *const *handle, uint32_t n)
 static uint32_t lay_out(struct mw_io_worker *w, struct rte_mbuf *const *m, uint32_t n,
 	struct mw_fragment *g, uint32_t *head)
 {
-	uint8_t *whole = w->fragments->whole;
+	uint8_t *whole = whole_of(w);
 	uint32_t total = 0, first = n;
 
 	for (uint32_t i = 0; i < n; i++) {
@@ -151,7 +158,28 @@ static uint32_t lay_out(struct mw_io_worker *w, struct rte_mbuf *const *m, uint3
 	return *head + total;
 }
 
-/* The fragments follow their packet: what is left of it leaves in them. */
+/* Puts `label` in place of the layer 2 header that a fragment came with. False: no room. */
+static bool relabel(
+	struct rte_mbuf *m, const struct mw_fragment *g, const uint8_t *label, uint8_t label_len)
+{
+	uint8_t *data, *ip;
+
+	if (label_len > g->l3) {
+		if (!rte_pktmbuf_prepend(m, (uint16_t)(label_len - g->l3)))
+			return false;
+	} else if (!rte_pktmbuf_adj(m, (uint16_t)(g->l3 - label_len))) {
+		return false;
+	}
+	data = rte_pktmbuf_mtod(m, uint8_t *);
+	ip = data + label_len;
+	memcpy(data, label, label_len);
+	mw_layer2_set_length(data, label_len,
+		g->v6 ? (uint32_t)(ip[4] << 8 | ip[5]) + 40 : (uint32_t)(ip[2] << 8 | ip[3]));
+	return true;
+}
+
+/* The fragments follow their packet: what is left of it leaves in them. `head`: octets in front of
+ * those that fragments carry, as the packet is now. */
 static void follow(struct mw_io_worker *w, struct rte_mbuf **m, uint32_t n,
 	const struct mw_fragment *g, uint32_t head, const struct mw_packet *packet)
 {
@@ -165,6 +193,11 @@ static void follow(struct mw_io_worker *w, struct rte_mbuf **m, uint32_t n,
 				m[i]->data_len, &g[i], packet->data + head, total);
 		if (len > 0 && len < m[i]->data_len)
 			rte_pktmbuf_trim(m[i], (uint16_t)(m[i]->data_len - len));
+		if (len > 0 && packet->relabelled > 0 &&
+			!relabel(m[i], &g[i], packet->data, packet->relabelled)) {
+			leave(w, m[i], MW_REASON_OVERSIZE, false, 0);
+			continue;
+		}
 		leave(w, m[i], MW_REASON_FRAGMENT_JOINED, len > 0, packet->port_out);
 	}
 }
@@ -172,13 +205,14 @@ static void follow(struct mw_io_worker *w, struct rte_mbuf **m, uint32_t n,
 static void decide(struct mw_io_worker *w, struct rte_mbuf **m, uint32_t n, uint64_t now_ns)
 {
 	struct mw_fragment g[MW_FRAGMENTS_PIECES];
-	struct mw_packet packet = {.data = w->fragments->whole, .joined = true};
+	struct mw_packet packet = {.data = whole_of(w), .headroom = MW_L2_MAX, .joined = true};
 	uint32_t head = 0;
 
 	packet.port_in = (uint8_t)m[0]->port;
 	packet.len = packet.wire_len = lay_out(w, m, n, g, &head);
 	if (packet.len > 0)
 		mw_lane_packet(w->lane, now_ns, &packet);
+	head -= (uint32_t)(packet.data - whole_of(w)); /* it may have moved either way */
 	follow(w, m, n, g, head, &packet);
 }
 
@@ -195,7 +229,7 @@ static bool hand_over(
 	if (s->lanes == 1)
 		return false;
 	len = lay_out(w, m, n, g, &head);
-	owner = mw_lane_owner(s->smtp_ports, s->key, w->fragments->whole, len, s->lanes);
+	owner = mw_lane_owner(s->smtp_ports, s->key, whole_of(w), len, s->lanes);
 	if (owner == MW_LANE_ANY || owner == w->index)
 		return false;
 	chain = make_chain(handle, n);

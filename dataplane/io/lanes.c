@@ -8,8 +8,10 @@
 #include <string.h>
 
 #include <rte_cycles.h>
+#include <rte_ethdev.h>
 
 #include "dataplane/io/events.h"
+#include "dataplane/io/keeper.h"
 
 #define FLOWS_DEFAULT  65536u
 #define CUSTOMERS_ROOM 65536u /* new customers while the appliance runs */
@@ -38,6 +40,7 @@ void mw_io_lanes_configure(struct mw_io_lanes *lanes, const struct mw_io_options
 		mw_port_set_add(&lanes->smtp_ports, settings->smtp_ports[i]);
 	c->key = key;
 	c->smtp_ports = &lanes->smtp_ports;
+	c->left = &lanes->left;
 	c->flows = flows;
 	c->contents = at_least(flows / 16, 64);
 	c->messages = at_least(flows / 64, 64);
@@ -52,11 +55,37 @@ void mw_io_lanes_configure(struct mw_io_lanes *lanes, const struct mw_io_options
 	c->want_hashes = options->hash_messages; /* of parts nobody here is told */
 }
 
+/* Who we are on the port to the gateway, and how long a packet there may be. */
+static int know_divert_port(
+	struct mw_io_lanes *lanes, struct mw_io_rig *rig, char *error, size_t size)
+{
+	const struct mw_io_port *port = &rig->port[MW_PORT_DIVERT];
+	struct mw_lane_config *c = &lanes->config;
+	struct rte_ether_addr mac;
+	int rc;
+
+	if (!port->started)
+		return 0;
+	rc = rte_eth_macaddr_get(port->id, &mac);
+	if (rc != 0) {
+		snprintf(error, size, "port %s: its MAC address cannot be read: %s", port->label,
+			strerror(-rc));
+		return rc;
+	}
+	memcpy(c->divert_mac, mac.addr_bytes, sizeof(c->divert_mac));
+	memcpy(rig->shared.divert_mac, mac.addr_bytes, sizeof(rig->shared.divert_mac));
+	c->divert_mtu = (uint16_t)(port->mtu > UINT16_MAX ? UINT16_MAX : port->mtu);
+	return 0;
+}
+
 int mw_io_lanes_make(
 	struct mw_io_lanes *lanes, struct mw_io_rig *rig, uint32_t mtu, char *error, size_t size)
 {
 	struct mw_lane_config *c = &lanes->config;
+	int rc = know_divert_port(lanes, rig, error, size);
 
+	if (rc != 0)
+		return rc;
 	/* Without the list every name of a plausible form is taken for a domain. */
 	if (mw_tld_table_open(NULL, &lanes->tlds) != 0)
 		lanes->tlds = NULL;
@@ -72,9 +101,10 @@ int mw_io_lanes_make(
 			.transmit = mw_io_transmit,
 			.message = mw_io_event_message,
 			.session = mw_io_event_session,
-			.ham = mw_io_event_ham};
-		int rc = mw_charset_table_open(&lanes->charsets[i]);
+			.ham = mw_io_event_ham,
+			.divert = mw_io_event_divert};
 
+		rc = mw_charset_table_open(&lanes->charsets[i]);
 		if (rc != 0) {
 			snprintf(error, size, "lane %u: cannot open the charsets: %s", i,
 				strerror(-rc));
@@ -97,6 +127,11 @@ int mw_io_lanes_make(
 			snprintf(error, size, "lane %u refuses its configuration", i);
 			return -EINVAL;
 		}
+	}
+	if (rig->port[MW_PORT_DIVERT].started &&
+		mw_io_keeper_make(rig->worker[MW_IO_KEEPER_LANE]) != 0) {
+		snprintf(error, size, "no memory for the gateway's keeper");
+		return -ENOMEM;
 	}
 	return 0;
 }

@@ -152,6 +152,7 @@ static int start(struct live *live)
 		return rc;
 	}
 	live->running = true;
+	live->watch.rig = &live->rig;
 	return 0;
 }
 
@@ -160,6 +161,8 @@ static void stop(struct live *live)
 	if (live->running) {
 		mw_io_rig_stop(&live->rig);
 		mw_io_say_summary(&live->rig);
+		if (live->watch.lanes.stalls > 0)
+			mw_io_say("lanes stood still %" PRIu64 " times", live->watch.lanes.stalls);
 	}
 	if (live->agent)
 		mw_agent_stop(live->agent);
@@ -192,7 +195,8 @@ int mw_io_live(const struct mw_io_options *options)
 	while ((sig = stop_signal(1000)) == 0) {
 		if (options->seconds && ++waited_s >= options->seconds)
 			break;
-		mw_io_watch_turn(&live.watch);
+		if (mw_io_watch_turn(&live.watch, mw_clock_now(&live.clock)))
+			sd_notify(0, "WATCHDOG=1"); /* else the service manager loses patience */
 	}
 	sd_notify(0, "STOPPING=1");
 	mw_io_say("stopping: %s", sig ? strsignal(sig) : "the time asked for is over");

@@ -17,6 +17,7 @@
 #include <rte_lcore.h>
 
 #include "dataplane/io/fragments.h"
+#include "dataplane/io/keeper.h"
 
 static uint16_t lane_of_queue(
 	const struct mw_io_port *port, uint16_t queues, uint16_t q, uint16_t lanes)
@@ -176,6 +177,7 @@ void mw_io_rig_free(struct mw_io_rig *rig)
 		if (!rig->worker[i])
 			continue;
 		mw_io_fragments_free(rig->worker[i]);
+		mw_io_keeper_free(rig->worker[i]);
 		free(rig->worker[i]->event);
 		free(rig->worker[i]);
 		rig->worker[i] = NULL;

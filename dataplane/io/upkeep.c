@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "dataplane/io/events.h"
+#include "dataplane/io/keeper.h"
 #include "dataplane/io/rules.h"
 
 void mw_io_upkeep_snapshot(struct mw_io_worker *w)
@@ -17,6 +18,7 @@ void mw_io_upkeep_snapshot(struct mw_io_worker *w)
 	if (snapshot != w->snapshot) {
 		w->snapshot = snapshot;
 		mw_lane_set_snapshot(w->lane, snapshot);
+		mw_io_keeper_settings(w, &snapshot->settings.divert);
 	}
 }
 

@@ -35,14 +35,10 @@ static bool needs_restart(const struct mw_policy_settings *a, const struct mw_po
 	       a->scan_budget_us != b->scan_budget_us || a->hold_max_ms != b->hold_max_ms;
 }
 
-static void watch_settings(struct mw_io_watch *watch)
+static void watch_settings(struct mw_io_watch *watch, const struct mw_policy_settings *now)
 {
-	struct mw_policy_settings now;
-	uint32_t customers;
-	bool differs;
+	bool differs = needs_restart(&watch->settings, now);
 
-	look(watch, &now, &customers);
-	differs = needs_restart(&watch->settings, &now);
 	if (differs && !watch->told_settings)
 		mw_io_say(
 			"the settings of SMTP ports, scanning budget or longest hold were changed: "
@@ -71,8 +67,15 @@ static void watch_ports(struct mw_io_watch *watch)
 	}
 }
 
-void mw_io_watch_turn(struct mw_io_watch *watch)
+bool mw_io_watch_turn(struct mw_io_watch *watch, uint64_t now_ns)
 {
-	watch_settings(watch);
+	struct mw_policy_settings now;
+	uint32_t customers;
+
+	look(watch, &now, &customers);
+	watch_settings(watch, &now);
 	watch_ports(watch);
+	mw_io_watch_gateway(&watch->gateway, &watch->rig->shared, &now.divert,
+		watch->device[MW_PORT_DIVERT] != NULL);
+	return mw_io_watch_lanes(&watch->lanes, watch->rig, now_ns);
 }

@@ -10,6 +10,7 @@
 #include <rte_prefetch.h>
 
 #include "dataplane/io/fragments.h"
+#include "dataplane/io/keeper.h"
 #include "dataplane/io/upkeep.h"
 
 #define SPINS_BEFORE_SLEEP 16
@@ -34,6 +35,20 @@ static inline bool contiguous(struct mw_io_worker *w, struct rte_mbuf *m)
 	return false;
 }
 
+/* The lane has put another layer 2 header in front, or cut the end. */
+static inline bool refit(struct rte_mbuf *m, const struct mw_packet *packet)
+{
+	ptrdiff_t moved = packet->data - rte_pktmbuf_mtod(m, uint8_t *);
+
+	if (unlikely(moved > 0))
+		rte_pktmbuf_adj(m, (uint16_t)moved);
+	else if (unlikely(moved < 0) && !rte_pktmbuf_prepend(m, (uint16_t)-moved))
+		return false;
+	if (unlikely(packet->len < m->data_len))
+		rte_pktmbuf_trim(m, (uint16_t)(m->data_len - packet->len));
+	return true;
+}
+
 static inline void one_packet(struct mw_io_worker *w, struct rte_mbuf *m, uint64_t now_ns)
 {
 	struct mw_packet packet;
@@ -46,8 +61,15 @@ static inline void one_packet(struct mw_io_worker *w, struct rte_mbuf *m, uint64
 		if (!contiguous(w, m))
 			return;
 	}
+	if (unlikely(w->gateway && m->port == MW_PORT_DIVERT) &&
+		mw_io_keeper_packet(w, rte_pktmbuf_mtod(m, uint8_t *), m->data_len, now_ns)) {
+		w->counters.consumed++;
+		rte_pktmbuf_free(m);
+		return;
+	}
 	packet.data = rte_pktmbuf_mtod(m, uint8_t *);
 	packet.len = m->data_len;
+	packet.headroom = rte_pktmbuf_headroom(m);
 	packet.wire_len = m->data_len;
 	packet.port_in = (uint8_t)m->port;
 	packet.checksum_good =
@@ -55,6 +77,7 @@ static inline void one_packet(struct mw_io_worker *w, struct rte_mbuf *m, uint64
 	packet.joined = false;
 	packet.forward = false;
 	packet.port_out = 0;
+	packet.relabelled = 0;
 	packet.reason = MW_REASON_NONE;
 	mw_lane_packet(w->lane, now_ns, &packet);
 	if (!packet.forward) {
@@ -66,8 +89,10 @@ static inline void one_packet(struct mw_io_worker *w, struct rte_mbuf *m, uint64
 		mw_io_fragment(w, m, now_ns);
 		return;
 	}
-	if (unlikely(packet.len < m->data_len))
-		rte_pktmbuf_trim(m, (uint16_t)(m->data_len - packet.len));
+	if (unlikely(!refit(m, &packet))) { /* the lane keeps to the headroom it was given */
+		drop(w, m, &w->counters.oversize, MW_REASON_OVERSIZE);
+		return;
+	}
 	mw_io_send(w, packet.port_out, m);
 }
 
@@ -97,6 +122,17 @@ static void hand_over(struct mw_io_worker *w, uint16_t owner)
 	batch->count = 0;
 }
 
+/* The gateway's keeper comes before every lane. */
+static uint16_t owner_of(const struct mw_io_worker *w, const struct rte_mbuf *m)
+{
+	const struct mw_io_shared *s = w->shared;
+	const uint8_t *data = rte_pktmbuf_mtod(m, const uint8_t *);
+
+	if (unlikely(m->port == MW_PORT_DIVERT) && mw_io_keeper_wants(w, data, m->data_len))
+		return MW_IO_KEEPER_LANE;
+	return mw_lane_owner(s->smtp_ports, s->key, data, m->data_len, s->lanes);
+}
+
 /* Keeps what this lane owns, or nobody, in front of `m`; the rest goes to its owners. How many
  * stay. */
 static uint32_t distribute(struct mw_io_worker *w, struct rte_mbuf **m, uint32_t n)
@@ -113,8 +149,7 @@ static uint32_t distribute(struct mw_io_worker *w, struct rte_mbuf **m, uint32_t
 			rte_prefetch0(rte_pktmbuf_mtod(m[i + 8], void *));
 		if (unlikely(!contiguous(w, m[i])))
 			continue;
-		owner = mw_lane_owner(s->smtp_ports, s->key, rte_pktmbuf_mtod(m[i], uint8_t *),
-			m[i]->data_len, s->lanes);
+		owner = owner_of(w, m[i]);
 		if (owner == MW_LANE_ANY || owner == w->index)
 			m[mine++] = m[i];
 		else
@@ -178,10 +213,12 @@ uint32_t mw_io_worker_turn(struct mw_io_worker *w, uint64_t now_ns)
 {
 	uint32_t done = 0;
 
+	atomic_store_explicit(&w->beat_ns, now_ns, memory_order_relaxed);
 	if (now_ns >= w->next_ms_ns)
 		mw_io_upkeep_ms(w, now_ns);
 	if (w->shared->publish)
 		mw_io_upkeep_snapshot(w);
+	mw_io_keeper_turn(w, now_ns);
 	for (uint16_t q = 0; q < w->queue_count; q++)
 		done += receive(w, &w->queue[q], now_ns);
 	if (w->shared->lanes > 1)

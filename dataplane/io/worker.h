@@ -14,6 +14,7 @@
 #include <rte_mbuf.h>
 #include <rte_ring.h>
 
+#include "common/contract/divert.h"
 #include "dataplane/agent/event_ring.h"
 #include "dataplane/agent/publish.h"
 #include "dataplane/engine/lane.h"
@@ -36,7 +37,13 @@ struct mw_io_shared {
 	bool sleep;		    /* idle lanes sleep */
 	uint32_t room;		    /* largest frame a buffer of the pool holds */
 	double tsc_ns;		    /* nanoseconds a tick */
-	_Atomic bool stop;	    /* written by the main thread */
+	bool divert;		    /* there is a port to the antivirus gateway, and a keeper */
+	uint8_t divert_mac[6];	    /* ours on that port */
+	/* Written by the keeper's lane, read by every lane each turn and by the main thread. */
+	_Atomic uint64_t gateway; /* mw_gateway_status_pack; 0: none */
+	_Atomic uint64_t gateway_changes;
+	_Atomic uint32_t gateway_why, gateway_conflicts; /* enum mw_gateway_why */
+	_Atomic bool stop;				 /* written by the main thread */
 };
 
 struct mw_io_queue {
@@ -87,6 +94,7 @@ struct mw_io_counters {
 };
 
 struct mw_io_fragments; /* fragments.c */
+struct mw_gateway;	/* dataplane/gateway/gateway.h */
 
 struct mw_io_worker {
 	struct mw_io_shared *shared;
@@ -109,7 +117,14 @@ struct mw_io_worker {
 	uint16_t pinned_count;
 	uint64_t rules_serial, rules_generation;
 	uint64_t next_ms_ns, next_second_ns;
-	uint64_t idle; /* polls in a row that found nothing */
+	/* the antivirus gateway: keeper.c */
+	struct mw_gateway *gateway;	  /* NULL: another lane has it, or there is no port to it */
+	struct mw_divert_settings divert; /* of the newest snapshot */
+	bool divert_new;		  /* the keeper was not told of them yet */
+	uint64_t gateway_word;		  /* as our lane was told last */
+	uint64_t idle;			  /* polls in a row that found nothing */
+	/* When its last turn began; 0: none yet. Written by the worker, read by the main thread. */
+	_Atomic uint64_t beat_ns;
 };
 
 /* The loop: until shared->stop, then once more for what is in the rings. `worker` as void * for the

@@ -18,6 +18,11 @@ _weirctl() {
 	done
 	case $prev in
 	--socket) mapfile -t COMPREPLY < <(compgen -f -- "$cur") && return ;;
+	--line)
+		mapfile -t COMPREPLY < <(compgen -W "$(weirctl --json customer show "${words[2]-}" 2>/dev/null |
+			tr -d ' \n' | sed -n 's/.*"prefixes":\[\([^]]*\)\].*/\1/p' | tr -d '"' | tr ',' ' ')" -- "$cur")
+		return
+		;;
 	--as | --reason | --note | --measures | --result | --by | --until | --expires) return ;;
 	esac
 	case ${#words[@]} in
@@ -45,7 +50,7 @@ _weirctl() {
 		"task outcome 3")
 			mapfile -t COMPREPLY < <(compgen -W "reached no-answer busy wrong-number voicemail" -- "$cur") ;;
 		"ticket tam-outcome 3") mapfile -t COMPREPLY < <(compgen -W "reached failed" -- "$cur") ;;
-		"verdict set 3") mapfile -t COMPREPLY < <(compgen -W "pass rate reject reset drop" -- "$cur") ;;
+		"verdict set 3") mapfile -t COMPREPLY < <(compgen -W "pass rate divert reject reset drop" -- "$cur") ;;
 		*) mapfile -t COMPREPLY < <(compgen -f -- "$cur") ;;
 		esac
 		;;

@@ -5,12 +5,18 @@
 
 MW_UNPACKED=$MW_BUILD/unpacked
 
-# The libraries a package file needs that are not installed, of each choice the first.
-missing_libraries() { # FILE.deb
-	local names
+# The libraries that the package files in the working directory need and that are neither installed nor
+# among them, of each choice the first.
+missing_libraries() {
+	local file names=() name
 
-	mapfile -t names < <(dpkg-deb -f "$1" Depends | tr ',' '\n' | sed 's/[|(:].*//; s/ //g' | grep '^lib')
-	[[ ${#names[@]} -eq 0 ]] || missing_packages "${names[@]}"
+	for file in ./*.deb; do
+		mapfile -t -O "${#names[@]}" names < <(dpkg-deb -f "$file" Depends | tr ',' '\n' | sed 's/[|(:].*//; s/ //g' | grep '^lib')
+	done
+	[[ ${#names[@]} -gt 0 ]] || return 0
+	for name in $(missing_packages "${names[@]}" | sort -u); do
+		compgen -G "./${name}_*.deb" >/dev/null || printf '%s\n' "$name"
+	done
 }
 
 # Fetches into the working directory. apt checks what it fetches against the signed lists.
@@ -21,18 +27,27 @@ fetch_packages() {
 	apt-get download -q "$@" >&2
 }
 
+# A package and the libraries it needs, and those that they need.
+fetch_with_libraries() { # NAME
+	local missing=("$1")
+
+	while [[ ${#missing[@]} -gt 0 ]]; do
+		fetch_packages "${missing[@]}" || return 1
+		mapfile -t missing < <(missing_libraries)
+	done
+}
+
 # unpack_package NAME: $MW_UNPACKED/NAME has the package's files, and the libraries beside them that
 # the machine lacks. Returns 1 when it cannot be had; then nothing is left behind.
 unpack_package() {
-	local name=$1 dir=$MW_UNPACKED/$1 work file missing
+	local name=$1 dir=$MW_UNPACKED/$1 work file
 
 	[[ ! -e $dir ]] || return 0
 	have apt-get && have dpkg-deb || return 1
 	mkdir -p "$MW_UNPACKED"
 	work=$(mktemp -d "$MW_UNPACKED/.$name.XXXXXX")
 	if (
-		cd "$work" && mkdir root && fetch_packages "$name" &&
-			mapfile -t missing < <(missing_libraries ./"$name"_*.deb) && fetch_packages "${missing[@]}" &&
+		cd "$work" && mkdir root && fetch_with_libraries "$name" &&
 			for file in ./*.deb; do dpkg-deb -x "$file" root || exit 1; done
 	); then
 		chmod 755 "$work/root"

@@ -1,5 +1,5 @@
 /*
- * The octets of version 1 of each record of the control plane, as files: who changes a layout
+ * The octets of each record of the control plane, as files: who changes a layout
  * without a new version breaks stored cases, and this test. MW_GOLDEN_WRITE=1 writes them anew.
  */
 #include "tests/cpa/case.h"
@@ -31,13 +31,44 @@ static void golden(const char *name, const uint8_t *octets, size_t len)
 	assert_memory_equal(kept, octets, len);
 }
 
+/* A ticket that was stored before there was a divert: the same, and with none. */
+static void an_older_ticket(const struct mw_ticket *now)
+{
+	static uint8_t kept[MW_TICKET_RECORD_MAX], one[MW_TICKET_RECORD_MAX];
+	static uint8_t two[MW_TICKET_RECORD_MAX];
+	struct mw_ticket old, want = *now;
+	FILE *f = fopen(MW_SOURCE_ROOT "/tests/cpa/golden/ticket-1.bin", "rb");
+	size_t got;
+
+	assert_non_null(f);
+	got = fread(kept, 1, sizeof(kept), f);
+	fclose(f);
+	assert_int_equal(mw_ticket_decode(mw_span_of(kept, got), &old), 0);
+	assert_int_equal(old.policy.probation_divert_s, 0);
+	assert_string_equal(old.policy.divert_basis, "");
+	want.policy.divert_max_s = 0;
+	want.policy.divert_basis[0] = '\0';
+	want.policy.probation_divert_s = 0;
+	got = mw_ticket_encode(&want, one, sizeof(one));
+	assert_int_equal(mw_ticket_encode(&old, two, sizeof(two)), got);
+	assert_memory_equal(one, two, got);
+	kept[0] = 3;
+	assert_int_equal(mw_ticket_decode(mw_span_of(kept, got), &old), -EPROTO);
+	kept[0] = 0;
+	assert_int_equal(mw_ticket_decode(mw_span_of(kept, got), &old), -EPROTO);
+}
+
 static void ticket_and_contact(void **state)
 {
 	static uint8_t out[MW_TICKET_RECORD_MAX];
 	struct case_run c = {.now_s = T0};
-	struct mw_ticket_event ev;
+	struct mw_ticket_event ev, opening;
 
-	case_do(&c, case_full_opening());
+	opening = case_full_opening();
+	opening.opened.policy.probation_divert_s = 3600;
+	snprintf(opening.opened.policy.divert_basis, sizeof(opening.opened.policy.divert_basis),
+		"contract of 2026");
+	case_do(&c, opening);
 	case_do(&c, case_call(0, MW_CALL_VOICEMAIL));
 	case_do(&c, case_text(MW_TEV_ATTEST, "by courier"));
 	ev = case_text(MW_TEV_PAUSE, "their provider is down");
@@ -46,7 +77,8 @@ static void ticket_and_contact(void **state)
 	ev = case_text(MW_TEV_DISPUTE, "a letter");
 	ev.on = true;
 	case_do(&c, ev);
-	golden("ticket-1.bin", out, mw_ticket_encode(&c.t, out, sizeof(out)));
+	golden("ticket-2.bin", out, mw_ticket_encode(&c.t, out, sizeof(out)));
+	an_older_ticket(&c.t);
 	golden("contact-1.bin", out, mw_contact_encode(&c.t.contacts[3].who, out, sizeof(out)));
 }
 

@@ -106,6 +106,28 @@ static void words_of_each_mail(void **state)
 	print_message("%s\n%s", text.subject, text.body);
 }
 
+/* Content goes to another system: who hears of it learns why, by what right and until when. */
+static void words_of_the_gateway(void **state)
+{
+	struct mw_ticket t = ticket();
+	struct mw_mail_facts f = facts(&t);
+	static struct mw_mail_text text;
+
+	t.verdict = MW_VERDICT_DIVERT;
+	t.timers[t.timer_count++] = (struct mw_ticket_timer){MW_TIMER_DIVERT_END, f.now_s + 86400};
+	snprintf(t.policy.divert_basis, sizeof(t.policy.divert_basis),
+		"terms of service\r\nBcc: x@y.example");
+	assert_int_equal(mw_mail_render(MW_MAIL_DIVERTED, &f, &text), 0);
+	assert_true(says(&text, "goes through our antivirus gateway from 2026-11-21 23:26:40 UTC"));
+	assert_true(says(&text, "until 2026-11-22 23:26:40 UTC"));
+	assert_true(says(&text, "By what right: terms of service Bcc: x@y.example."));
+	assert_null(strstr(text.body, "\nBcc:"));
+	assert_true(says(&text, t.reason));
+	assert_false(says(&text, "1970"));
+	mw_mail_render(MW_MAIL_FOLLOW_UP, &f, &text);
+	assert_true(says(&text, "your lines goes through our antivirus gateway"));
+}
+
 /* Nothing from outside begins a line or a header of its own. */
 static void hostile_facts(void **state)
 {
@@ -555,6 +577,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(words_of_each_mail),
+		cmocka_unit_test(words_of_the_gateway),
 		cmocka_unit_test(hostile_facts),
 		cmocka_unit_test(addresses),
 		cmocka_unit_test(octets_and_record),

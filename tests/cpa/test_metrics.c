@@ -18,6 +18,8 @@
 
 static struct mw_event_lane lanes[2];
 
+static enum mw_event_gateway gateway = MW_EVENT_GATEWAY_UP;
+
 static void fill(void *ctx, struct mw_metrics_values *v)
 {
 	uint64_t n = 1;
@@ -41,6 +43,9 @@ static void fill(void *ctx, struct mw_metrics_values *v)
 	v->recipients_unknown = 6;
 	v->recipients_policy = 1;
 	v->policy_refusals = 4;
+	v->line_verdicts = 2;
+	v->gateway = gateway;
+	v->gateway_changes = 5;
 	(*(int *)ctx)++;
 }
 
@@ -79,7 +84,7 @@ static size_t ask(struct mw_metrics *m, const char *request, char *out, size_t s
 static void served_over_http(void **state)
 {
 	static char reply[1 << 20];
-	char error[128];
+	char error[128], sample[128];
 	int calls = 0;
 	struct mw_metrics *m = mw_metrics_start("127.0.0.1", 0, fill, &calls, error, sizeof(error));
 
@@ -98,6 +103,22 @@ static void served_over_http(void **state)
 	assert_non_null(strstr(reply, "\nmailweir_refused_recipients_total{said=\"policy\"} 1\n"));
 	assert_non_null(strstr(reply, "\nmailweir_refused_recipients_total{said=\"other\"} 3\n"));
 	assert_non_null(strstr(reply, "\nmailweir_policy_refusals_total 4\n"));
+	assert_non_null(strstr(reply, "\nmailweir_verdict_lines 2\n"));
+	assert_non_null(strstr(reply, "\nmailweir_gateway_up 1\n"));
+	assert_non_null(strstr(reply, "\nmailweir_gateway_changes_total 5\n"));
+	snprintf(sample, sizeof(sample),
+		"\nmailweir_divert_connections_total{outcome=\"passed\"} %llu\n",
+		(unsigned long long)(lanes[0].packets[MW_REASON_DIVERT_PASSED] +
+				     lanes[1].packets[MW_REASON_DIVERT_PASSED]));
+	assert_non_null(strstr(reply, sample));
+	gateway = MW_EVENT_GATEWAY_DOWN;
+	ask(m, GET("/metrics"), reply, sizeof(reply));
+	assert_non_null(strstr(reply, "\nmailweir_gateway_up 0\n"));
+	gateway = MW_EVENT_GATEWAY_NONE; /* none to be up or down */
+	ask(m, GET("/metrics"), reply, sizeof(reply));
+	assert_null(strstr(reply, "\nmailweir_gateway_up "));
+	gateway = MW_EVENT_GATEWAY_UP;
+	calls = 1;
 	ask(m, GET("/"), reply, sizeof(reply));
 	assert_non_null(strstr(reply, " 404 "));
 	ask(m,

@@ -474,6 +474,205 @@ static void interim_rate(void **state)
 	assert_int_equal(c.t.verdict, MW_VERDICT_PASS);
 }
 
+static struct mw_ticket_event diverting(void)
+{
+	struct mw_ticket_event opening = case_full_opening();
+
+	opening.opened.policy.interim = MW_VERDICT_DIVERT;
+	opening.opened.policy.divert_max_s = 10 * 86400;
+	opening.opened.policy.hard_cap_s = 30 * 86400;
+	opening.opened.policy.deadline_s = 29 * 86400;
+	snprintf(opening.opened.policy.divert_basis, sizeof(opening.opened.policy.divert_basis),
+		"contract of 2026, section 7");
+	return opening;
+}
+
+static const char *audited(const struct case_run *c, const char *action)
+{
+	for (uint32_t i = 0; i < c->fx.count; i++)
+		if (c->fx.item[i].kind == MW_EFFECT_AUDIT &&
+			strcmp(c->fx.item[i].action, action) == 0)
+			return c->fx.item[i].text;
+	return NULL;
+}
+
+/* DIVERT while the case is worked: its basis and a word to the customer at once, an end, an alarm
+ * before it, and only a person puts it off. */
+static void interim_divert(void **state)
+{
+	struct case_run c = opened(diverting());
+	uint64_t end_s = T0 + 10 * 86400;
+
+	assert_int_equal(case_effect(&c, MW_EFFECT_SET_VERDICT)->verdict, MW_VERDICT_DIVERT);
+	assert_int_equal(case_effect(&c, MW_EFFECT_SET_VERDICT)->until_s, end_s);
+	assert_true(case_mailed(&c, MW_MAIL_DIVERTED));
+	assert_non_null(audited(&c, "ticket.divert"));
+	assert_non_null(strstr(audited(&c, "ticket.divert"), "basis: contract of 2026, section 7"));
+	assert_int_equal(mw_ticket_timer_due(&c.t, MW_TIMER_DIVERT_ALARM), end_s - 86400);
+	case_do(&c, case_verdict(MW_VERDICT_DIVERT));
+	case_do(&c, case_call(0, MW_CALL_REACHED));
+	assert_int_equal(c.t.verdict, MW_VERDICT_DIVERT);
+
+	case_fire(&c, MW_TIMER_DIVERT_ALARM, 0);
+	assert_non_null(
+		strstr(case_effect(&c, MW_EFFECT_ALARM)->text, "ticket renew MW-2026-000123"));
+	assert_int_equal(case_try(&c, case_text(MW_TEV_RENEW, "")), -EINVAL);
+	case_do(&c, case_text(MW_TEV_RENEW, "their technician is ill"));
+	end_s = c.now_s + 10 * 86400;
+	assert_int_equal(case_effect(&c, MW_EFFECT_SET_VERDICT)->until_s, end_s);
+	assert_non_null(strstr(audited(&c, "ticket.divert"), "basis: contract"));
+	assert_non_null(strstr(audited(&c, "ticket.renew"), "their technician is ill"));
+	assert_int_equal(mw_ticket_timer_due(&c.t, MW_TIMER_DIVERT_ALARM), end_s - 86400);
+	assert_int_equal(mw_ticket_timer_due(&c.t, MW_TIMER_DIVERT_END), end_s);
+
+	case_fire(&c, MW_TIMER_DIVERT_ALARM, 0);
+	case_fire(&c, MW_TIMER_DIVERT_END, 0);
+	assert_state(&c, MW_TICKET_WORKING);
+	assert_int_equal(c.t.verdict, MW_VERDICT_PASS);
+	case_effect(&c, MW_EFFECT_CLEAR_VERDICT);
+	case_effect(&c, MW_EFFECT_ALARM);
+	assert_int_equal(case_try(&c, case_text(MW_TEV_RENEW, "again")), -EPERM);
+	assert_non_null(strstr(c.fx.refusal, "its verdict is not divert"));
+}
+
+/* Refused at the deadline, or solved: the divert ends with what comes after it. */
+static void divert_ends_with_the_case(void **state)
+{
+	struct mw_ticket_event opening = diverting();
+	struct case_run c;
+
+	opening.opened.policy.deadline_s = 3600;
+	c = opened(opening);
+	case_do(&c, case_call(0, MW_CALL_REACHED));
+	case_fire(&c, MW_TIMER_DEADLINE, 0);
+	assert_state(&c, MW_TICKET_DISABLED);
+	assert_int_equal(c.t.verdict, MW_VERDICT_REJECT);
+	assert_int_equal(case_effect(&c, MW_EFFECT_SET_VERDICT)->until_s, 0);
+	assert_int_equal(mw_ticket_timer_due(&c.t, MW_TIMER_DIVERT_END), 0);
+	assert_int_equal(mw_ticket_timer_due(&c.t, MW_TIMER_DIVERT_ALARM), 0);
+
+	c = opened(opening);
+	case_do(&c, case_report(&c.t, "cleaned"));
+	case_do(&c, case_event(MW_TEV_CONFIRM));
+	assert_state(&c, MW_TICKET_RESOLVED); /* the lanes have to take over PASS first */
+	case_do(&c, case_verdict(MW_VERDICT_PASS));
+	assert_state(&c, MW_TICKET_PROBATION);
+
+	c = opened(opening);
+	case_do(&c, case_text(MW_TEV_RELEASE, "another's address"));
+	assert_int_equal(c.t.verdict, MW_VERDICT_PASS);
+	case_do(&c, case_verdict(MW_VERDICT_PASS));
+	assert_int_equal(c.t.timer_count, 0);
+
+	opening.opened.shared = true; /* others stand behind the line */
+	c = opened(opening);
+	assert_int_equal(c.t.verdict, MW_VERDICT_PASS);
+	assert_false(case_mailed(&c, MW_MAIL_DIVERTED));
+}
+
+/* A critical customer: a person decides at the deadline, and until then his mail is looked into. */
+static void critical_is_diverted(void **state)
+{
+	struct mw_ticket_event opening = diverting();
+	struct case_run c;
+
+	opening.opened.policy.critical = true;
+	opening.opened.policy.deadline_s = 3600;
+	c = opened(opening);
+	case_do(&c, case_call(0, MW_CALL_REACHED));
+	case_fire(&c, MW_TIMER_DEADLINE, 0);
+	assert_state(&c, MW_TICKET_WORKING);
+	assert_true(c.t.decision_due);
+	assert_int_equal(c.t.verdict, MW_VERDICT_DIVERT);
+}
+
+/* Nobody to write to: the divert stands, and a person must tell him. */
+static void divert_without_an_address(void **state)
+{
+	struct mw_ticket_event opening = diverting();
+	struct case_run c;
+
+	opening.opened.contact_count = 0;
+	opening.opened.postmaster[0] = '\0';
+	case_contact(&opening, MW_CONTACT_CONTACT, "Ada", "+49 1", "");
+	c = opened(opening);
+	assert_int_equal(c.t.verdict, MW_VERDICT_DIVERT);
+	assert_false(case_mailed(&c, MW_MAIL_DIVERTED));
+	assert_non_null(strstr(case_effect(&c, MW_EFFECT_ALARM)->text, "tell him otherwise"));
+}
+
+/* The first day of probation, whatever was in force before (7.9). */
+static void probation_begins_diverted(void **state)
+{
+	static const enum mw_verdict interims[] = {
+		MW_VERDICT_PASS, MW_VERDICT_RATE, MW_VERDICT_DIVERT};
+
+	for (size_t i = 0; i < sizeof(interims) / sizeof(interims[0]) + 1; i++) {
+		bool disabled = i == sizeof(interims) / sizeof(interims[0]);
+		struct mw_ticket_event opening = diverting();
+		struct case_run c;
+
+		opening.opened.policy.interim = disabled ? MW_VERDICT_PASS : interims[i];
+		opening.opened.policy.deadline_s = 3600;
+		opening.opened.policy.probation_divert_s = 86400;
+		c = opened(opening);
+		if (disabled) {
+			case_do(&c, case_call(0, MW_CALL_REACHED));
+			case_fire(&c, MW_TIMER_DEADLINE, 0);
+		}
+		case_do(&c, case_report(&c.t, "cleaned"));
+		c.now_s += 600;
+		case_do(&c, case_event(MW_TEV_CONFIRM));
+		assert_true(case_mailed(&c, MW_MAIL_DIVERTED));
+		assert_non_null(strstr(audited(&c, "ticket.divert"), "basis: contract"));
+		assert_int_equal(case_effect(&c, MW_EFFECT_SET_VERDICT)->until_s, c.now_s + 86400);
+		if (disabled || interims[i] == MW_VERDICT_RATE) {
+			assert_state(&c, MW_TICKET_RESOLVED);
+			case_do(&c, case_verdict(MW_VERDICT_DIVERT));
+			assert_int_equal(case_count(&c, MW_EFFECT_SET_VERDICT), 0);
+			assert_int_equal(case_mailed(&c, MW_MAIL_ENABLED), disabled);
+		}
+		assert_state(&c, MW_TICKET_PROBATION);
+		assert_int_equal(c.t.verdict, MW_VERDICT_DIVERT);
+		assert_int_equal(mw_ticket_timer_due(&c.t, MW_TIMER_DIVERT_ALARM), 0);
+		assert_int_equal(case_try(&c, case_text(MW_TEV_RENEW, "more")), -EPERM);
+		assert_non_null(strstr(c.fx.refusal, "ends by itself"));
+		if (disabled) { /* spam again: what the class says, and that is PASS here */
+			case_do(&c, case_evidence(true, false));
+			assert_state(&c, MW_TICKET_OPEN);
+			assert_int_equal(c.t.verdict, MW_VERDICT_PASS);
+			assert_int_equal(mw_ticket_timer_due(&c.t, MW_TIMER_DIVERT_END), 0);
+			continue;
+		}
+		case_fire(&c, MW_TIMER_DIVERT_END, 0);
+		assert_int_equal(c.t.verdict, MW_VERDICT_PASS);
+		assert_int_equal(case_count(&c, MW_EFFECT_ALARM), 0);
+		case_do(&c, case_verdict(MW_VERDICT_PASS));
+		case_fire(&c, MW_TIMER_PROBATION_END, 0);
+		assert_state(&c, MW_TICKET_CLOSED);
+		assert_int_equal(c.t.timer_count, 0);
+	}
+}
+
+static void divert_needs_basis_and_end(void **state)
+{
+	for (int i = 0; i < 4; i++) {
+		struct case_run c = {.now_s = T0};
+		struct mw_ticket_event opening = diverting();
+		struct mw_ticket_policy *p = &opening.opened.policy;
+
+		if (i == 0)
+			p->divert_basis[0] = '\0';
+		else if (i == 1)
+			p->divert_max_s = 0;
+		else if (i == 2)
+			p->probation_divert_s = p->probation_s + 1;
+		else
+			memset(p->divert_basis, 'x', sizeof(p->divert_basis));
+		assert_int_equal(case_try(&c, opening), -EINVAL);
+	}
+}
+
 static void interim_verdicts_that_stop_mail_are_refused(void **state)
 {
 	static const enum mw_verdict stops[] = {
@@ -557,6 +756,12 @@ int main(void)
 		cmocka_unit_test(release_lets_mail_flow_at_once),
 		cmocka_unit_test(abuse_that_ended_is_a_persons_decision_by_policy),
 		cmocka_unit_test(interim_rate),
+		cmocka_unit_test(interim_divert),
+		cmocka_unit_test(divert_ends_with_the_case),
+		cmocka_unit_test(critical_is_diverted),
+		cmocka_unit_test(divert_without_an_address),
+		cmocka_unit_test(probation_begins_diverted),
+		cmocka_unit_test(divert_needs_basis_and_end),
 		cmocka_unit_test(interim_verdicts_that_stop_mail_are_refused),
 		cmocka_unit_test(suspicion),
 		cmocka_unit_test(hostile_text_stays_on_its_line),

@@ -43,8 +43,12 @@ static struct mw_ticket_event random_opening(void)
 	p->critical = chance(15);
 	p->require_ongoing = chance(30);
 	ev.opened.shared = chance(10);
-	if (chance(20))
-		p->interim = MW_VERDICT_DIVERT;
+	if (chance(40)) {
+		p->interim = chance(60) ? MW_VERDICT_DIVERT : MW_VERDICT_PASS;
+		p->probation_divert_s = chance(60) ? (chance(20) ? p->probation_s : 7200) : 0;
+		p->divert_max_s = chance(50) ? 3600 : 14 * 86400;
+		snprintf(p->divert_basis, sizeof(p->divert_basis), "a contract");
+	}
 	if (chance(30))
 		p->hard_cap_s = p->deadline_s + 60;
 	return ev;
@@ -88,7 +92,8 @@ static struct mw_ticket_event random_event(const struct case_run *c)
 		break;
 	case MW_TEV_MAIL_ACCEPTED:
 	case MW_TEV_MAIL_FAILED:
-		ev.mail.mail = chance(60) ? MW_MAIL_FINAL : (enum mw_mail_kind)roll(8);
+		ev.mail.mail = chance(60) ? MW_MAIL_FINAL
+					  : (enum mw_mail_kind)roll(MW_MAIL_KIND_COUNT + 1);
 		ev.mail.revision = chance(50) ? c->t.final_revision : 0;
 		break;
 	case MW_TEV_TIMER:
@@ -113,6 +118,7 @@ static struct mw_ticket_event random_event(const struct case_run *c)
 struct world { /* what the effects alone add up to */
 	uint64_t timers[MW_TIMER_KIND_COUNT];
 	enum mw_verdict verdict;
+	uint64_t until_s;
 };
 
 static void follow(struct world *w, const struct mw_effect_list *fx)
@@ -126,10 +132,13 @@ static void follow(struct world *w, const struct mw_effect_list *fx)
 			w->timers[e->timer.kind] = e->timer.due_s;
 		else if (e->kind == MW_EFFECT_CANCEL_TIMER)
 			w->timers[e->timer.kind] = 0;
-		else if (e->kind == MW_EFFECT_SET_VERDICT)
+		else if (e->kind == MW_EFFECT_SET_VERDICT) {
 			w->verdict = e->verdict;
-		else if (e->kind == MW_EFFECT_CLEAR_VERDICT)
+			w->until_s = e->until_s;
+		} else if (e->kind == MW_EFFECT_CLEAR_VERDICT) {
 			w->verdict = MW_VERDICT_PASS;
+			w->until_s = 0;
+		}
 	}
 }
 
@@ -162,6 +171,26 @@ static void check(const struct mw_ticket *was, const struct case_run *c,
 		assert_true(ev->kind == MW_TEV_DISABLE || was->verdict == MW_VERDICT_REJECT);
 	if (entered && was->state != MW_TICKET_VERIFYING)
 		assert_true(case_mailed(c, MW_MAIL_DISABLED));
+
+	/* through the gateway: for a time, with a basis, and never without a word to him */
+	if (t->verdict == MW_VERDICT_DIVERT) {
+		assert_false(t->shared || mw_ticket_is_over(t));
+		assert_true(t->policy.divert_basis[0] != '\0');
+		assert_int_equal(w->until_s, w->timers[MW_TIMER_DIVERT_END]);
+		assert_true(w->until_s > c->now_s || ev->kind != MW_TEV_RENEW);
+		assert_true(w->until_s != 0 &&
+			    (w->until_s <= c->now_s + t->policy.divert_max_s ||
+				    w->until_s <= c->now_s + t->policy.probation_divert_s));
+		if (was->verdict != MW_VERDICT_DIVERT) {
+			bool alarm = case_count(c, MW_EFFECT_ALARM) > 0;
+
+			assert_true(case_mailed(c, MW_MAIL_DIVERTED) || alarm);
+		}
+	} else {
+		assert_int_equal(w->timers[MW_TIMER_DIVERT_END], 0);
+		assert_int_equal(w->timers[MW_TIMER_DIVERT_ALARM], 0);
+		assert_int_equal(w->until_s, 0);
+	}
 
 	/* the clock */
 	if (was->clock_started_s != 0 && was->state != MW_TICKET_PROBATION)
@@ -304,7 +333,7 @@ static void hostile_records(void **state)
 		assert_int_equal(mw_ticket_decode(mw_span_of(exact, cut), &t), -EBADMSG);
 		free(exact);
 	}
-	bent[0] = 2;
+	bent[0] = 3;
 	assert_int_equal(mw_ticket_decode(mw_span_of(bent, 1), &t), -EPROTO);
 	for (int i = 0; i < 20000; i++) {
 		memcpy(bent, record, len);

@@ -199,6 +199,11 @@ static struct mw_ticket_event e_release(const struct case_run *c)
 	return case_text(MW_TEV_RELEASE, "not his address");
 }
 
+static struct mw_ticket_event e_renew(const struct case_run *c)
+{
+	return case_text(MW_TEV_RENEW, "still needed");
+}
+
 static struct mw_ticket_event e_pass(const struct case_run *c)
 {
 	return case_verdict(MW_VERDICT_PASS);
@@ -238,6 +243,7 @@ static const struct row rows[] = {
 	{"disable", "------------", e_disable},
 	{"unfounded", "-UUUUUUUUU--", e_unfounded},
 	{"release", "-UUUUUUUUU--", e_release},
+	{"renew", "------------", e_renew},
 	{"pass in force", "-=======P===", e_pass},
 	{"reject in force", "-===========", e_reject},
 };

@@ -197,7 +197,8 @@ def customers():
 
 def verdicts():
     text = run("verdict", "set", "quiet", "divert", "--reason", "x", code=1)
-    check("divert is not in this build: pass, rate, reject, reset and drop are" in text, text)
+    check("no gateway is named" in text and "divert: gateway, address" in text, text)
+    check(plane("verdict", STATE, "quiet") == "pass - -\n", "diverted without a gateway")
     run("verdict", "set", "quiet", "maybe", "--reason", "x", code=2)
     for verdict in ("pass", "rate", "reject", "reset", "drop"):
         for reason in ([], ["--reason"], ["--reason", ""], ["--reason", "  "], ["--reason=a\nb"]):
@@ -436,6 +437,134 @@ def hostile_peers():
         peer.close()
 
 
+def reload(daemon, settings, ready):
+    with open(settings[0], "w", encoding="utf-8") as out:
+        out.write(settings[1])
+    daemon.send_signal(signal.SIGHUP)
+    wait("the settings to be read again", ready)
+
+
+def gateway(daemon, settings, metrics_port):
+    """DIVERT: by hand, by class, by a case; and what becomes of connections under it."""
+    without = open(settings, encoding="utf-8").read()
+    status = js("status")
+    check(status["gateway"] == {"classes": [], "configured": False, "state": "none", "fallback": "pass", "changes": 0,
+                                "connections": {"diverted": 21, "passed": 0, "put_off": 4, "refused": 0}},
+          f"{status['gateway']}")
+    check(re.search("^gateway +not configured$", run("status"), re.M), "status without a gateway")
+    check(not status["observe"]["on"] and "observe" not in run("status"), "observes unasked")
+    refused = without + "  gold:\n    deadline: 1h\n    verdict: divert\n"
+    lines = refused.count("\n")
+    with open(settings, "w", encoding="utf-8") as out:
+        out.write(refused)
+    daemon.send_signal(signal.SIGHUP)
+    wait("the error", lambda: any(f"mailweir.yaml:{lines}: classes.gold.verdict: mail cannot be" in line
+                                  for line in LOG))
+    reload(daemon, (settings, refused.replace("smtp:\n", "smtp:\n  observe: true\n") + """
+divert:
+  gateway: [198.51.100.9]
+  address: [198.51.100.10]
+  fallback: later
+  basis: contract of 2026, section 7
+"""), lambda: js("status")["gateway"]["configured"])
+    check(js("audit", "show", "--object", "divert")[-1]["action"] == "divert-basis", "no basis in the audit")
+    check("no port to it" in run("status"), "a gateway without a port")
+    check("all mail of class gold, where" in run("status") and js("status")["gateway"]["classes"] == ["gold"],
+          "status does not name the class")
+    text = run("status")
+    check("verdicts are reported and not acted on; 6 connections" in text, text)
+    check(js("status")["observe"] == {"on": True, "connections": 6}, "observe")
+    for state, said in (("up", "up, 3 changes; 21 connections diverted"), ("down", "DOWN, 3 changes")):
+        plane("lane", STATE, state)
+        wait(f"the gateway {state}", lambda: js("status")["gateway"]["state"] == state)
+        check(said in run("status"), run("status"))
+    http_client = http.client.HTTPConnection("127.0.0.1", metrics_port, timeout=10)
+    http_client.request("GET", "/metrics")
+    text = http_client.getresponse().read().decode()
+    for sample in ("gateway_up 0", "gateway_changes_total 3", 'divert_connections_total{outcome="diverted"} 21',
+                   'divert_connections_total{outcome="put_off"} 4'):
+        check(f"\nmailweir_{sample}\n" in text, f"no {sample}")
+    # by hand
+    text = run("verdict", "set", "quiet", "divert", "--reason", "asked for it in writing", "--expires", "2h")
+    check("quiet: divert is in force." in text, text)
+    check(plane("verdict", STATE, "quiet") == "divert - the check of outgoing mail is not available, please call "
+          "+49 30 1234 or write to abuse@isp.example\n", plane("verdict", STATE, "quiet"))
+    check("1 diverted" in run("status"), "status does not count the diverted")
+    run("verdict", "clear", "quiet", "--reason", "no longer")
+    last = js("audit", "show", "--object", "quiet")[-1]
+    check(last["action"] == "verdict-clear" and last["detail"] == "no longer", f"audit {last}")
+    # by class, and a person's PASS before it
+    run("customer", "set", "quiet", "class=gold")
+    one = js("customer", "show", "quiet")
+    check(one["verdict"] == "divert" and one["verdict_of"] == "class", f"{one}")
+    check(plane("verdict", STATE, "quiet") == "pass - -\n", "a record for what the class says")
+    run("verdict", "set", "quiet", "pass", "--reason", "his gateway checks it")
+    one = js("customer", "show", "quiet")
+    check(one["verdict"] == "pass" and one["verdict_of"] == "person", f"{one}")
+    check(plane("verdict", STATE, "quiet") == "pass - \n", "the PASS of a person is not published")
+    check("divert is in force by his class" in run("verdict", "clear", "quiet"), "clear does not say what counts")
+    check(plane("verdict", STATE, "quiet") == "pass - -\n", "the PASS stands still")
+    # one line of his
+    line = ["--line", "198.51.100.0/25"]
+    run("verdict", "set", "quiet", "reject", "--reason", "x", "--line", "198.51.100.0/26", code=1)
+    run("verdict", "set", "quiet", "reject", "--reason", "x", "--line", "192.0.2.0/24", code=1)
+    run("verdict", "set", "quiet", "reject", "--reason", "x", "--line", "nonsense", code=2)
+    run("verdict", "clear", "quiet", *line, code=1)
+    text = run("verdict", "set", "quiet", "reject", "--reason", "the guests", "--expires", "2h", *line)
+    check("quiet, line 198.51.100.0/25: reject is in force." in text, text)
+    check(plane("verdict", STATE, "line 198.51.100.0/25").startswith("reject "), "no verdict of the line")
+    row = js("verdict", "list")[0]
+    check(row["customer"] == "quiet" and row["line"] == "198.51.100.0/25" and row["verdict"] == "reject" and
+          row["expires"] - row["since"] == 7200, f"verdict list: {row}")
+    check("198.51.100.0/25" in run("verdict", "list"), "the list does not name the line")
+    one = js("customer", "show", "quiet")
+    check(one["verdict"] == "divert" and
+          one["line_verdicts"] == [{"line": "198.51.100.0/25", "verdict": "reject"}], f"{one}")
+    check("198.51.100.0/25: reject" in run("customer", "show", "quiet"), "customer show has no verdict of the line")
+    check(js("status")["line_verdicts"] == 1 and "0 refused" in run("status"), "a line counts as a customer")
+    run("customer", "set", "quiet", "prefixes=198.51.100.0/24")
+    check(js("verdict", "list") == [], "the verdict outlives the line")
+    check(plane("verdict", STATE, "line 198.51.100.0/25") == "pass - -\n", "it is still published")
+    last = [a for a in js("audit", "show", "--object", "quiet") if a["action"] == "verdict-clear"][-1]
+    check("left its customer" in last["detail"], f"audit {last}")
+    # connections
+    plane("divert", STATE, "1")
+    plane("divert", STATE, "1")
+    wait("the connections", lambda: js("customer", "show", "quiet")["diverted"]["diverted"] == 14)
+    check(js("customer", "show", "quiet")["diverted"] ==
+          {"diverted": 14, "passed": 2, "put_off": 4, "refused": 6}, "sums")
+    check("14 connections; while the gateway was down 2 passed, 4 put off, 6 refused" in
+          run("customer", "show", "quiet"), "customer show has no connections")
+    check(js("customer", "show", "acme")["diverted"]["diverted"] == 0, "a neighbour's connections")
+    # a case: basis, notice, an end that a person puts off
+    run("customer", "set", "acme", "class=hosting")
+    for open_case in js("ticket", "list", "--customer", "acme"):
+        run("ticket", "release", open_case["id"], "--reason", "to begin anew")
+    number = js("ticket", "open", "acme", "--reason", "he sends again")["id"]
+    check(plane("verdict", STATE, "acme").startswith(f"divert {number} "), plane("verdict", STATE, "acme"))
+    one = js("customer", "show", "acme")
+    check(one["verdict"] == "divert" and one["verdict_of"] == "ticket", f"{one}")
+    mail = wait("the notice", lambda: [m for m in MAILS if f"{number}.diverted." in m[1]])[0]
+    check("section 7" in mail[1] and len(mail[0]) == 2, f"notice {mail}")
+    until = ticket(number)["diverted_until"]
+    check(until - ticket(number)["opened"] == 14 * 86400, f"until {until}")
+    check("diverted until" in run("ticket", "show", number), "ticket show")
+    run("ticket", "renew", number, code=2)
+    time.sleep(1.1)
+    run("ticket", "renew", number, "--reason", "the cause is not found yet")
+    check(ticket(number)["diverted_until"] > until, "renew")
+    lines = [a["detail"] for a in js("audit", "show", "--object", number) if a["action"] == "ticket.divert"]
+    check(len(lines) == 2 and all("basis: contract of 2026, section 7" in line for line in lines), f"{lines}")
+    run("ticket", "release", number, "--reason", "enough")
+    run("ticket", "renew", number, "--reason", "x", code=1)
+    check(plane("verdict", STATE, "acme") == "pass - -\n", "diverted behind the end")
+    # the gateway is taken away: said where it is asked for
+    run("verdict", "set", "quiet", "divert", "--reason", "x")
+    reload(daemon, (settings, without), lambda: not js("status")["gateway"]["configured"])
+    check("NONE is named, and 1 customers are to be diverted" in run("status"), run("status"))
+    run("verdict", "clear", "quiet")
+
+
 def settings_file(relay_port, metrics_port):
     return file("mailweir.yaml", f"""inspection_default: content
 desk:
@@ -451,6 +580,8 @@ mail:
 metrics:
   address: 127.0.0.1
   port: {metrics_port}
+smtp:
+  refuse_worm: true
 store:
   policy_mib: 64
   events_mib: 16
@@ -498,6 +629,7 @@ def main():
         the_other_verbs()
         note = rules()
         the_rest(metrics_port)
+        gateway(daemon[0], settings, metrics_port)
         hostile_peers()
         restart()
         check(js("audit", "verify")["ok"], "audit verify after kill -9")

@@ -1,7 +1,9 @@
 /*
  * The dataplane's part, by hand, for end-to-end tests: writes events as the agent would, reads
- * verdicts as the lanes would. cpb-plane feed STATE INDEX COUNT [FIRST_S]   spam-like messages of a
- * customer cpb-plane lane STATE                         the counters of one lane, as of now
+ * verdicts as the lanes would.
+ *   cpb-plane feed STATE INDEX COUNT [FIRST_S]   spam-like messages of a customer
+ *   cpb-plane lane STATE [up|down]               the counters of one lane, as of now
+ *   cpb-plane divert STATE INDEX                 connections of a customer under DIVERT
  *   cpb-plane verdict STATE CUSTOMER             prints "reject MW-2026-000001 text of the reply"
  */
 #include <stdio.h>
@@ -24,13 +26,14 @@ static int append(struct mw_events *events)
 	return record.len == 0 ? -1 : mw_events_append(events, &record, 1, 0);
 }
 
-static int write_events(int argc, char **argv, bool lane)
+static int write_events(int argc, char **argv, enum mw_event_kind kind)
 {
 	struct mw_env env;
 	struct mw_events events;
-	unsigned long count = lane ? 1 : strtoul(argv[4], NULL, 10);
+	bool one = kind != MW_EVENT_MESSAGE;
+	unsigned long count = one ? 1 : strtoul(argv[4], NULL, 10);
 	uint64_t now = (uint64_t)time(NULL);
-	uint64_t first = argc > 5 ? strtoull(argv[5], NULL, 10) : now - count;
+	uint64_t first = !one && argc > 5 ? strtoull(argv[5], NULL, 10) : now - count;
 	int rc = 0;
 
 	if (mw_env_open(&env, argv[2], MW_EVENTS_ENV, MW_ENV_WRITER, 16 << 20, 0, error,
@@ -44,15 +47,28 @@ static int write_events(int argc, char **argv, bool lane)
 		const uint8_t client[4] = {192, 0, 2, 10}, server[4] = {198, 51, 100, 7};
 
 		memset(&event, 0, sizeof(event));
-		if (lane) {
-			event.kind = MW_EVENT_LANE;
+		event.kind = kind;
+		if (kind == MW_EVENT_LANE) {
 			event.lane.time_us = now * MW_US_PER_S;
 			event.lane.count = MW_REASON_COUNT;
 			event.lane.packets[MW_REASON_FORWARDED] = 1000;
 			event.lane.rx_packets = 1234;
 			event.lane.messages = 5;
+			event.lane.packets[MW_REASON_DIVERT_BEGUN] = 21;
+			event.lane.packets[MW_REASON_DIVERT_PUT_OFF] = 4;
+			event.lane.packets[MW_REASON_OBSERVED_VERDICT] = 6;
+			event.lane.gateway = argc < 4			  ? MW_EVENT_GATEWAY_NONE
+					     : strcmp(argv[3], "up") == 0 ? MW_EVENT_GATEWAY_UP
+									  : MW_EVENT_GATEWAY_DOWN;
+			event.lane.gateway_changes = argc < 4 ? 0 : 3;
+		} else if (kind == MW_EVENT_DIVERT) {
+			event.divert = (struct mw_event_divert){.time_us = now * MW_US_PER_S,
+				.customer_index = (uint32_t)strtoul(argv[3], NULL, 10),
+				.diverted = 7,
+				.passed = 1,
+				.put_off = 2,
+				.refused = 3};
 		} else {
-			event.kind = MW_EVENT_MESSAGE;
 			m->time_us = (first + i) * MW_US_PER_S;
 			m->customer_index = (uint32_t)strtoul(argv[3], NULL, 10);
 			m->client = mw_ip_from_v4(client);
@@ -110,12 +126,14 @@ static int print_verdict(const char *state, const char *customer)
 int main(int argc, char **argv)
 {
 	if (argc >= 5 && strcmp(argv[1], "feed") == 0)
-		return write_events(argc, argv, false);
-	if (argc == 3 && strcmp(argv[1], "lane") == 0)
-		return write_events(argc, argv, true);
+		return write_events(argc, argv, MW_EVENT_MESSAGE);
+	if ((argc == 3 || argc == 4) && strcmp(argv[1], "lane") == 0)
+		return write_events(argc, argv, MW_EVENT_LANE);
+	if (argc == 4 && strcmp(argv[1], "divert") == 0)
+		return write_events(argc, argv, MW_EVENT_DIVERT);
 	if (argc == 4 && strcmp(argv[1], "verdict") == 0)
 		return print_verdict(argv[2], argv[3]);
-	fprintf(stderr, "usage: cpb-plane feed STATE INDEX COUNT [FIRST_S] | lane STATE | verdict "
-			"STATE ID\n");
+	fprintf(stderr, "usage: cpb-plane feed STATE INDEX COUNT [FIRST_S] | lane STATE "
+			"[up|down] | divert STATE INDEX | verdict STATE ID\n");
 	return 2;
 }

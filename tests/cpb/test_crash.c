@@ -19,6 +19,7 @@
 #include <unistd.h>
 
 #include "controlplane/store/audit.h"
+#include "controlplane/store/diverted.h"
 #include "controlplane/store/timers.h"
 #include "world.h"
 
@@ -111,6 +112,7 @@ static int run(const struct world *base, bool prepare, unsigned kill_at)
 		if (prepare) {
 			world_customer(&w, "acme", "192.0.2.0/24", 2);
 			world_spam(&w, 0, 30, w.now_s);
+			world_diverted(&w, 0, 7, 1, 2, 3);
 			w.now_s += 60;
 			save_now(&w);
 		}
@@ -164,6 +166,7 @@ static char *digest(const struct world *base, unsigned *twice)
 	static struct world w;
 	static struct mw_ticket ticket;
 	struct mw_verdict_record verdict;
+	struct mw_diverted diverted;
 	struct mw_history entry;
 	struct mw_audit_check check;
 	struct mw_cases_txn txn;
@@ -179,6 +182,9 @@ static char *digest(const struct world *base, unsigned *twice)
 	world_open(&w);
 	fprintf(out, "verdict %d\n", (int)world_verdict(&w, 0, &verdict));
 	txn = mw_cases_read(&w.cases);
+	mw_diverted_get(&txn, 0, &diverted);
+	fprintf(out, "diverted %" PRIu64 " %" PRIu64 " %" PRIu64 " %" PRIu64 "\n",
+		diverted.diverted, diverted.passed, diverted.put_off, diverted.refused);
 	walk = mw_walk_from(&txn, MW_TABLE_TICKETS, mw_span_of("", 0));
 	while (mw_ticket_next(&walk, &ticket)) {
 		struct mw_walk lines = mw_history_walk(&txn, mw_ticket_key(&ticket.number));
@@ -210,24 +216,38 @@ static char *digest(const struct world *base, unsigned *twice)
 	return text;
 }
 
-static void killed_at_every_step(void **state)
+/* The settings of a directory; NULL: those of every world. */
+static void world_of(struct world *base, const char *settings)
+{
+	char error[MW_SETTINGS_ERROR_MAX] = "";
+
+	world_dir(base, "crash");
+	if (settings != NULL &&
+		mw_settings_parse("test", settings, strlen(settings), &base->settings, error) != 0)
+		fail_msg("%s", error);
+}
+
+/* `parts`: what an undisturbed case must have in its history and audit, NULL behind the last. */
+static void killed_at_every_step(const char *settings, const char *const *parts)
 {
 	static struct world base;
 	unsigned twice, total, status, at_once = 0;
 	char *wanted, *found;
 
-	world_dir(&base, "crash");
+	world_of(&base, settings);
 	status = (unsigned)run(&base, true, 0);
 	assert_true(WIFEXITED(status));
 	total = WEXITSTATUS(status);
 	assert_in_range(total, 30, 249);
 	wanted = digest(&base, &twice);
 	assert_int_equal(twice, 0);
-	assert_non_null(strstr(wanted, "-> disabled"));
-	assert_non_null(strstr(wanted, "closed revision"));
+	assert_non_null(strstr(wanted, "diverted 7 1 2 3\n"));
+	for (; *parts != NULL; parts++)
+		if (strstr(wanted, *parts) == NULL)
+			fail_msg("no \"%s\" in\n%s", *parts, wanted);
 	world_remove(&base);
 	for (unsigned at = 1; at <= total; at++) {
-		world_dir(&base, "crash");
+		world_of(&base, settings);
 		status = (unsigned)run(&base, true, at);
 		if (!WIFSIGNALED(status) || WTERMSIG(status) != SIGKILL)
 			fail_msg("step %u: not killed there (status %x)", at, status);
@@ -249,9 +269,37 @@ static void killed_at_every_step(void **state)
 	free(wanted);
 }
 
+static void refused_at_the_deadline(void **state)
+{
+	static const char *const parts[] = {"-> disabled", "closed revision", NULL};
+
+	killed_at_every_step(NULL, parts);
+}
+
+/* The notice of the gateway, its basis and its end are stored with the verdict, or none of them. */
+static void through_the_gateway(void **state)
+{
+	static const char settings[] = "inspection_default: content-sample\n"
+				       "mail: {from: abuse@example.net}\n"
+				       "divert:\n"
+				       "  gateway: [198.51.100.9]\n"
+				       "  address: [198.51.100.10]\n"
+				       "  basis: contract of 2026\n"
+				       "  max: 2h\n";
+	static const char *const parts[] = {
+		"interim verdict while the case is worked; basis: contract", "timer divert-alarm",
+		"timer divert-end", "-> disabled", "the beginning of probation; basis: contract",
+		"closed revision", ".diverted.1@", NULL};
+
+	killed_at_every_step(settings, parts);
+}
+
 int main(void)
 {
-	const struct CMUnitTest tests[] = {cmocka_unit_test(killed_at_every_step)};
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(refused_at_the_deadline),
+		cmocka_unit_test(through_the_gateway),
+	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

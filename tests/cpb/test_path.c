@@ -374,6 +374,16 @@ static void released_at_once(void **state)
 	assert_int_equal(world_verdict(&w, 0, &verdict), MW_VERDICT_REJECT);
 	assert_int_equal(world_desk(&w, key, MW_TEV_RELEASE, "the line was another's"), 0);
 	assert_int_equal(world_verdict(&w, 0, &verdict), MW_VERDICT_PASS);
+	/* and nobody is told for ever after that it might not be in force */
+	for (unsigned i = 0; i < 5; i++) {
+		uint64_t alarms = w.core.counters.alarms;
+
+		w.now_s += 61;
+		world_turn(&w);
+		assert_int_equal(w.core.counters.alarms, alarms);
+	}
+	load(key);
+	assert_int_equal(mw_ticket_timer_due(&ticket, MW_TIMER_VERDICT), 0);
 	end();
 }
 

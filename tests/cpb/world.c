@@ -148,6 +148,26 @@ void world_spam(struct world *w, uint32_t customer_index, unsigned count, uint64
 	}
 }
 
+void world_diverted(struct world *w, uint32_t customer_index, uint32_t diverted, uint32_t passed,
+	uint32_t put_off, uint32_t refused)
+{
+	static struct mw_event event;
+	static uint8_t octets[MW_EVENT_RECORD_MAX];
+	struct mw_span record;
+
+	memset(&event, 0, sizeof(event));
+	event.kind = MW_EVENT_DIVERT;
+	event.divert = (struct mw_event_divert){.time_us = w->now_s * MW_US_PER_S,
+		.customer_index = customer_index,
+		.diverted = diverted,
+		.passed = passed,
+		.put_off = put_off,
+		.refused = refused};
+	record = mw_span_of(octets, mw_event_encode(&event, octets, sizeof(octets)));
+	assert_true(record.len > 0);
+	assert_int_equal(mw_events_append(&w->events, &record, 1, 0), 0);
+}
+
 void world_turn(struct world *w)
 {
 	int rc;

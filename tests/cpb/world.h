@@ -35,6 +35,10 @@ void world_customer(struct world *w, const char *id, const char *prefix, unsigne
 /* Spam-like messages as the dataplane would report them, one a second, all different. */
 void world_spam(struct world *w, uint32_t customer_index, unsigned count, uint64_t first_s);
 
+/* Connections of a customer under DIVERT, as the dataplane would report them. */
+void world_diverted(struct world *w, uint32_t customer_index, uint32_t diverted, uint32_t passed,
+	uint32_t put_off, uint32_t refused);
+
 /* One round of the daemon's loop: timers, events, publication. */
 void world_turn(struct world *w);
 /* Hands every due mail to the relay, which notes its Message-ID in DIR/relay and accepts it. */

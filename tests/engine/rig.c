@@ -193,6 +193,7 @@ void rig_open(struct rig *rig, const struct rig_options *options)
 		.divert_mac = {2, 0, 0, 0, 0, 0xd1},
 		.charsets = charsets,
 		.tlds = tlds,
+		.left = options->left,
 	};
 	size = (mw_lane_bytes(&rig->config) + 63) & ~(size_t)63;
 	rig->memory = aligned_alloc(64, size);

@@ -60,6 +60,7 @@ struct rig_options {
 	void (*policy)(struct rig *rig, struct mw_snapshot_input *in,
 		struct mw_policy_settings *settings, struct mw_customer_record *customer,
 		struct mw_line_record *line);
+	struct mw_left *left;
 };
 
 void rig_open(struct rig *rig, const struct rig_options *options);

@@ -379,6 +379,22 @@ static void its_own_mail_does_not_loop(void **state)
 		assert_memory_equal(p.data, gateway_mac, 6);
 		assert_memory_equal(p.data + 6, our_mac, 6);
 	}
+	/* His line is in a VLAN, which the gateway does not know of. */
+	own.sport = 50001;
+	goes(segment(MW_PORT_DIVERT, &own, MW_TCP_SYN, ""), MW_PORT_OUTSIDE, MW_REASON_GATEWAY_OWN);
+	answer.dport = 50001;
+	memcpy(answer.l2 + 12, (uint8_t[]){0x81, 0, 0, 7, 8, 0}, 6);
+	answer.l2_len = 18;
+	{
+		struct mw_packet p = segment(MW_PORT_OUTSIDE, &answer, MW_TCP_SYN | MW_TCP_ACK, "");
+
+		goes(p, MW_PORT_DIVERT, MW_REASON_GATEWAY_OWN);
+		assert_memory_equal(p.data, gateway_mac, 6);
+		assert_memory_equal(p.data + 12, "\x08", 2);
+	}
+	answer.dport = own.sport = 50000;
+	memcpy(answer.l2 + 12, (uint8_t[]){8, 0}, 2);
+	answer.l2_len = 14;
 	own.seq++;
 	segment(MW_PORT_DIVERT, &own, MW_TCP_RST, "");
 	/* The customer himself uses that port next: his connection is diverted, and the answers
@@ -552,6 +568,32 @@ static void a_message_is_let_finish(void **state)
 	hand_raw(&hand, &hand.client, MW_TCP_ACK, hand.client.seq, NULL, 0);
 	hand_poll(&hand, MW_NS_PER_MS);
 	assert_true(client_was_told("421 4.7.1 " MW_MOVE_REPLY));
+	hand_raw(&hand, &hand.client, MW_TCP_RST, hand.client.seq, NULL, 0);
+	close_hand();
+}
+
+/* One who begins the next message at once, in the packet that acknowledges the reply to the last.
+ */
+static void a_busy_sender_is_asked_too(void **state)
+{
+	static const char next[] = "MAIL FROM:<b@client.example>\r\n";
+
+	open_under_pass(true, MW_DIVERT_PASS);
+	hand_say(&hand, &hand.client, "DATA\r\n");
+	hand_say(&hand, &hand.server, "354 go\r\n");
+	hand_say(&hand, &hand.client, "Subject: a\r\n\r\nhalf of it\r\n");
+	rig_verdict(&hand.rig, MW_VERDICT_DIVERT, NULL);
+	hand_poll(&hand, MW_NS_PER_MS);
+	hand_say(&hand, &hand.client, "the rest\r\n.\r\n");
+	hand_poll(&hand, MW_NS_PER_MS);
+	hand_say(&hand, &hand.server, "250 stored\r\n");
+	assert_int_equal(hand.rig.messages, 1);
+	hand_raw(&hand, &hand.client, MW_TCP_ACK | MW_TCP_PSH, hand.client.seq, next, strlen(next));
+	is_dropped(hand.packet, MW_REASON_HELD);
+	assert_false(client_was_told("421"));
+	hand_poll(&hand, MW_NS_PER_MS);
+	assert_true(client_was_told("421 4.7.1 " MW_MOVE_REPLY));
+	assert_int_equal(hand.resets_to_server, 1);
 	hand_raw(&hand, &hand.client, MW_TCP_RST, hand.client.seq, NULL, 0);
 	close_hand();
 }
@@ -731,6 +773,33 @@ static void one_owner(void **state)
 	close_hand();
 }
 
+/* The client begins anew before the gateway has answered, and it answers the second SYN: the
+ * connection that follows is diverted like the first, and his way back is known. */
+static void a_second_syn_is_answered(void **state)
+{
+	struct mw_segment s;
+
+	open_hand(true, MW_DIVERT_PASS);
+	goes(segment(MW_PORT_INSIDE, &hand.client, MW_TCP_SYN, ""), MW_PORT_DIVERT,
+		MW_REASON_DIVERTED);
+	s = of_gateway();
+	s.ack = hand.client.seq + 1;
+	goes(segment(MW_PORT_DIVERT, &s, MW_TCP_SYN | MW_TCP_ACK, ""), MW_PORT_INSIDE,
+		MW_REASON_FROM_GATEWAY);
+	hand.client.seq += 7777;
+	goes(segment(MW_PORT_INSIDE, &hand.client, MW_TCP_SYN, ""), MW_PORT_DIVERT,
+		MW_REASON_DIVERTED);
+	s.ack = hand.client.seq + 1;
+	s.seq += 999;
+	goes(segment(MW_PORT_DIVERT, &s, MW_TCP_SYN | MW_TCP_ACK, ""), MW_PORT_INSIDE,
+		MW_REASON_FROM_GATEWAY);
+	hand.client.seq++;
+	hand.client.ack = s.seq + 1;
+	goes(segment(MW_PORT_INSIDE, &hand.client, MW_TCP_ACK, ""), MW_PORT_DIVERT,
+		MW_REASON_DIVERTED);
+	close_hand();
+}
+
 /* Two VLANs with the same addresses and ports: the gateway could not tell them apart. */
 static void the_same_addresses_in_two_vlans(void **state)
 {
@@ -781,11 +850,13 @@ int main(void)
 		cmocka_unit_test(down_in_the_handshake),
 		cmocka_unit_test(idle_is_asked_to_come_again),
 		cmocka_unit_test(a_message_is_let_finish),
+		cmocka_unit_test(a_busy_sender_is_asked_too),
 		cmocka_unit_test(only_for_another_way),
 		cmocka_unit_test(a_withdrawn_verdict_moves_nobody),
 		cmocka_unit_test(refused_through_the_gateway),
 		cmocka_unit_test(errors_go_where_the_packets_go),
 		cmocka_unit_test(one_owner),
+		cmocka_unit_test(a_second_syn_is_answered),
 		cmocka_unit_test(the_same_addresses_in_two_vlans),
 		cmocka_unit_test(no_headroom),
 	};

@@ -93,6 +93,7 @@ static void end(void)
 	assert_int_equal(run.rig.lane->responder->table.used, 0);
 	assert_int_equal(run.rig.lane->use[0].kept, 0);
 	assert_int_equal(run.rig.lane->use[0].contents, 0);
+	assert_int_equal(run.rig.lane->responder->spares, 0);
 	assert_int_equal(run.rig.lane->use[0].responders, 0);
 	rig_close(&run.rig);
 }
@@ -523,31 +524,37 @@ static void a_withdrawn_verdict_leaves_no_trace(void **state)
 	hand_close(&hand);
 }
 
-/* A client of the responder says EHLO and leaves; what it hears when it comes again. */
+/* A client of the responder says EHLO, and what it hears; then it leaves, with or without a MAIL.
+ */
+static const char *hello(uint16_t port, bool with_mail)
+{
+	struct mw_frame f;
+
+	hand.client.sport = port;
+	hand.client.seq = 1000;
+	hand_raw(&hand, &hand.client, MW_TCP_SYN, hand.client.seq++, NULL, 0);
+	assert_int_equal(mw_frame_parse(hand.last_to_client, hand.last_to_client_len,
+				 hand.last_to_client_len, &f),
+		MW_FRAME_TCP);
+	hand.server.seq = f.seq + 1;
+	hand_raw(&hand, &hand.client, MW_TCP_ACK, hand.client.seq, NULL, 0);
+	hand.to_client_len = 0;
+	hand.server.seq += (uint32_t)strlen("220 mailweir ESMTP\r\n");
+	hand_say(&hand, &hand.client, "EHLO tls.only.example\r\n");
+	hand.to_client[hand.to_client_len] = 0;
+	if (with_mail)
+		hand_say(&hand, &hand.client, "MAIL FROM:<a@b.example>\r\n");
+	hand_raw(&hand, &hand.client, MW_TCP_RST, hand.client.seq, NULL, 0);
+	return (const char *)hand.to_client;
+}
+
+static const struct rig_options under_reject = {.verdict = MW_VERDICT_REJECT, .reply = REPLY};
+
 static const char *second_hello(bool with_mail)
 {
-	open_hand((struct rig_options){.verdict = MW_VERDICT_REJECT, .reply = REPLY});
-	for (int turn = 0; turn < 2; turn++) {
-		struct mw_frame f;
-
-		hand.client.sport = (uint16_t)(40000 + turn);
-		hand.client.seq = 1000;
-		hand_raw(&hand, &hand.client, MW_TCP_SYN, hand.client.seq++, NULL, 0);
-		assert_int_equal(mw_frame_parse(hand.last_to_client, hand.last_to_client_len,
-					 hand.last_to_client_len, &f),
-			MW_FRAME_TCP);
-		hand.server.seq = f.seq + 1;
-		hand_raw(&hand, &hand.client, MW_TCP_ACK, hand.client.seq, NULL, 0);
-		hand.to_client_len = 0;
-		hand.server.seq += (uint32_t)strlen("220 mailweir ESMTP\r\n");
-		hand_say(&hand, &hand.client, "EHLO tls.only.example\r\n");
-		hand.to_client[hand.to_client_len] = 0;
-		if (turn == 0 && with_mail)
-			hand_say(&hand, &hand.client, "MAIL FROM:<a@b.example>\r\n");
-		if (turn == 0)
-			hand_raw(&hand, &hand.client, MW_TCP_RST, hand.client.seq, NULL, 0);
-	}
-	return (const char *)hand.to_client;
+	open_hand(under_reject);
+	hello(40000, with_mail);
+	return hello(40001, false);
 }
 
 static void one_who_left_behind_ehlo_is_refused_there(void **state)
@@ -555,6 +562,145 @@ static void one_who_left_behind_ehlo_is_refused_there(void **state)
 	assert_non_null(strstr(second_hello(false), "550 5.7.1 " REPLY));
 	hand_close(&hand);
 	assert_non_null(strstr(second_hello(true), "250 mailweir"));
+	hand_close(&hand);
+}
+
+static void poll_for(uint64_t ns)
+{
+	for (; ns > 100 * MW_NS_PER_MS; ns -= 100 * MW_NS_PER_MS)
+		hand_poll(&hand, 100 * MW_NS_PER_MS);
+	hand_poll(&hand, ns);
+}
+
+/* 221 and our FIN, the client's FIN behind it: one last ACK, no second FIN, and nothing is left.
+ * Over 34 such senders a second would find no entry otherwise. */
+static void a_conversation_leaves_nothing(void **state)
+{
+	uint32_t next;
+	struct mw_frame f;
+
+	open_hand(under_reject);
+	hand_raw(&hand, &hand.client, MW_TCP_SYN, hand.client.seq++, NULL, 0);
+	mw_frame_parse(hand.last_to_client, hand.last_to_client_len, hand.last_to_client_len, &f);
+	hand.server.seq = f.seq + 1;
+	hand_raw(&hand, &hand.client, MW_TCP_ACK, hand.client.seq, NULL, 0);
+	hand_say(&hand, &hand.client, "QUIT\r\n");
+	mw_frame_parse(hand.last_to_client, hand.last_to_client_len, hand.last_to_client_len, &f);
+	assert_true((f.flags & MW_TCP_FIN) != 0);
+	next = hand.server.seq = f.seq + f.payload_len + 1;
+	hand_raw(&hand, &hand.client, MW_TCP_FIN | MW_TCP_ACK, hand.client.seq++, NULL, 0);
+	mw_frame_parse(hand.last_to_client, hand.last_to_client_len, hand.last_to_client_len, &f);
+	assert_int_equal(f.flags, MW_TCP_ACK);
+	assert_int_equal(f.seq, next);
+	assert_int_equal(f.ack, hand.client.seq);
+	assert_int_equal(hand.rig.lane->use[0].responders, 0);
+	/* That ACK was lost. */
+	hand.made = 0;
+	hand_raw(&hand, &hand.client, MW_TCP_FIN | MW_TCP_ACK, hand.client.seq - 1, NULL, 0);
+	mw_frame_parse(hand.last_to_client, hand.last_to_client_len, hand.last_to_client_len, &f);
+	assert_int_equal(hand.made, 1);
+	assert_int_equal(f.flags, MW_TCP_ACK);
+	assert_int_equal(f.seq, next);
+	assert_int_equal(f.ack, hand.client.seq);
+	assert_int_equal(hand.rig.lane->responder->table.used, 1);
+	poll_for(MW_TALK_LINGER_NS + 100 * MW_NS_PER_MS);
+	assert_int_equal(hand.rig.lane->responder->table.used, 0);
+	hand_close(&hand);
+}
+
+/* A minute of silence: he is told, once, and charged for nothing any more; five minutes of talk:
+ * the same. Then it is over, whether he answers or not. */
+static void whoever_takes_too_long_is_told(void **state)
+{
+	for (int way = 0; way < 3; way++) {
+		struct mw_frame f;
+
+		open_hand(under_reject);
+		hand_raw(&hand, &hand.client, MW_TCP_SYN, hand.client.seq++, NULL, 0);
+		mw_frame_parse(
+			hand.last_to_client, hand.last_to_client_len, hand.last_to_client_len, &f);
+		hand.server.seq = f.seq + 1;
+		hand_raw(&hand, &hand.client, MW_TCP_ACK, hand.client.seq, NULL, 0);
+		hand.server.seq += hand.to_client_len;
+		hand_raw(&hand, &hand.client, MW_TCP_ACK, hand.client.seq, NULL, 0);
+		for (int i = 0; way == 2 && i < 6; i++) {
+			poll_for(45 * MW_NS_PER_S);
+			hand.to_client_len = 0;
+			hand_say(&hand, &hand.client, "NOOP\r\n");
+			assert_memory_equal(hand.to_client, "250 ", 4);
+			hand.server.seq += hand.to_client_len;
+			hand_raw(&hand, &hand.client, MW_TCP_ACK, hand.client.seq, NULL, 0);
+		}
+		hand.to_client_len = 0;
+		poll_for(way == 2 ? 31 * MW_NS_PER_S : MW_TALK_IDLE_NS - MW_NS_PER_S);
+		if (way < 2) {
+			assert_int_equal(hand.to_client_len, 0);
+			assert_int_equal(hand.rig.lane->use[0].responders, 1);
+			poll_for(1200 * MW_NS_PER_MS);
+		}
+		assert_memory_equal(hand.to_client, "421 4.4.2 Timeout\r\n", 19);
+		assert_int_equal(hand.to_client_len, 19);
+		assert_int_equal(hand.rig.lane->use[0].responders, 0);
+		mw_frame_parse(
+			hand.last_to_client, hand.last_to_client_len, hand.last_to_client_len, &f);
+		assert_true((f.flags & MW_TCP_FIN) != 0);
+		hand.server.seq = f.seq + f.payload_len + 1;
+		if (way != 1) {
+			hand_raw(&hand, &hand.client, MW_TCP_FIN | MW_TCP_ACK, hand.client.seq++,
+				NULL, 0);
+			poll_for(MW_TALK_LINGER_NS + 100 * MW_NS_PER_MS);
+		} else {
+			poll_for(MW_TALK_IDLE_NS + MW_NS_PER_S);
+		}
+		assert_int_equal(hand.rig.lane->responder->table.used, 0);
+		hand_close(&hand);
+	}
+}
+
+/* It comes again on other ports, and so to another lane: that one knows, too, and for five days. */
+static void all_lanes_remember_who_left(void **state)
+{
+	static struct mw_left left;
+	struct rig_options options = under_reject;
+	uint64_t now_ns, days_ns = 5 * 86400 * MW_NS_PER_S;
+
+	memset(&left, 0, sizeof(left));
+	options.left = &left;
+	open_hand(options);
+	assert_non_null(strstr(hello(40000, false), "250 mailweir"));
+	now_ns = hand.now_ns;
+	hand_close(&hand);
+	open_hand(options);
+	assert_non_null(strstr(hello(40001, false), "550 5.7.1 " REPLY));
+	hand_connection(&hand, 0, 11, 40000); /* his neighbour is another one */
+	assert_non_null(strstr(hello(40000, false), "250 mailweir"));
+	hand_close(&hand);
+	open_hand(options);
+	hand.now_ns = now_ns + days_ns - 60 * MW_NS_PER_S;
+	assert_non_null(strstr(hello(40002, false), "550 5.7.1 " REPLY));
+	hand.now_ns = now_ns + days_ns;
+	assert_non_null(strstr(hello(40003, false), "250 mailweir"));
+	hand_close(&hand);
+}
+
+/* The verdict is withdrawn while he is on the line: he is not refused, and not without a word. */
+static void one_who_is_free_again_shall_come_again(void **state)
+{
+	struct mw_frame f;
+
+	open_hand((struct rig_options){.verdict = MW_VERDICT_REJECT, .reply = REPLY});
+	hand_raw(&hand, &hand.client, MW_TCP_SYN, hand.client.seq++, NULL, 0);
+	assert_int_equal(mw_frame_parse(hand.last_to_client, hand.last_to_client_len,
+				 hand.last_to_client_len, &f),
+		MW_FRAME_TCP);
+	hand.server.seq = f.seq + 1;
+	hand_raw(&hand, &hand.client, MW_TCP_ACK, hand.client.seq, NULL, 0);
+	hand.server.seq += (uint32_t)hand.to_client_len;
+	rig_verdict(&hand.rig, MW_VERDICT_PASS, NULL);
+	hand.to_client_len = 0;
+	hand_say(&hand, &hand.client, "MAIL FROM:<a@b.example>\r\n");
+	hand.to_client[hand.to_client_len] = 0;
+	assert_string_equal((char *)hand.to_client, "421 4.3.2 Please connect again\r\n");
 	hand_close(&hand);
 }
 
@@ -618,6 +764,10 @@ int main(void)
 		cmocka_unit_test(one_direction_only),
 		cmocka_unit_test(a_withdrawn_verdict_leaves_no_trace),
 		cmocka_unit_test(one_who_left_behind_ehlo_is_refused_there),
+		cmocka_unit_test(a_conversation_leaves_nothing),
+		cmocka_unit_test(whoever_takes_too_long_is_told),
+		cmocka_unit_test(all_lanes_remember_who_left),
+		cmocka_unit_test(one_who_is_free_again_shall_come_again),
 		cmocka_unit_test(a_new_connection_is_a_new_one),
 		cmocka_unit_test(no_open_connection_is_forgotten),
 	};

@@ -79,6 +79,8 @@ void bed_wire(struct bed *bed, uint32_t ring_entries, uint32_t out_entries)
 	bed->rig.shared.smtp_ports = &bed->smtp_ports;
 	make_port(bed, MW_PORT_INSIDE, out_entries);
 	make_port(bed, MW_PORT_OUTSIDE, out_entries);
+	if (bed->divert)
+		make_port(bed, MW_PORT_DIVERT, out_entries);
 	must(mw_io_rig_make(&bed->rig, &bed->plan, ring_entries, error, sizeof(error)), "rig",
 		error);
 }
@@ -95,7 +97,7 @@ static void empty(struct rte_ring *r)
 void bed_free(struct bed *bed)
 {
 	mw_io_rig_free(&bed->rig);
-	for (int role = 0; role < 2; role++) {
+	for (int role = 0; role < (bed->divert ? MW_IO_ROLES : 2); role++) {
 		mw_io_port_close(&bed->rig.port[role]);
 		empty(bed->in[role]);
 		empty(bed->out[role]);

@@ -1,7 +1,7 @@
 /*
  * A test bed: EAL without huge pages, two ports made of rings that the test fills and empties,
- * workers with fake lanes between them. EAL starts once in a process; a bed may be made again and
- * again.
+ * workers with fake lanes between them; a third port where a test asks for it. EAL starts once in a
+ * process; a bed may be made again and again.
  */
 #ifndef MW_TESTS_IO_BED_H
 #define MW_TESTS_IO_BED_H
@@ -20,10 +20,11 @@ struct bed {
 	struct mw_clock clock;
 	struct mw_port_set smtp_ports;
 	struct mw_io_rig rig;
-	struct rte_ring *in[2];	 /* by role: what the device "receives" */
-	struct rte_ring *out[2]; /* what it "sent" */
+	bool divert;			   /* with a port to the gateway; set before it is wired */
+	struct rte_ring *in[MW_IO_ROLES];  /* by role: what the device "receives" */
+	struct rte_ring *out[MW_IO_ROLES]; /* what it "sent" */
 	struct fake_lane lane[MW_IO_LANES_MAX];
-	char device[2][48];
+	char device[MW_IO_ROLES][48];
 };
 
 /* Once. Aborts the test program with a sentence when EAL does not start. */

@@ -7,7 +7,7 @@
 
 #include "dataplane/io/upkeep.h"
 
-_Atomic uint32_t fake_lane_seen[FLOWS_MAX][2];
+_Atomic uint32_t fake_lane_seen[FLOWS_MAX][2], fake_lane_stall_us;
 
 static struct fake_lane *self(struct mw_lane *lane)
 {
@@ -51,12 +51,12 @@ void mw_lane_packet(struct mw_lane *lane, uint64_t now_ns, struct mw_packet *pac
 
 	packet->forward = true;
 	packet->reason = MW_REASON_FORWARDED;
-	packet->port_out = packet->port_in == MW_PORT_INSIDE ? MW_PORT_OUTSIDE : MW_PORT_INSIDE;
+	packet->port_out = mw_lane_across(lane, packet->port_in, packet->data, packet->len);
 	if (f->delay_us)
 		usleep(f->delay_us);
 	if (packet->len < MARKED_LEN || memcmp(mark, "MW", 2) != 0)
 		return;
-	if (get32(mark + 3) < FLOWS_MAX)
+	if (get32(mark + 3) < FLOWS_MAX && packet->port_in < 2)
 		atomic_fetch_or(&fake_lane_seen[get32(mark + 3)][packet->port_in], 1u << f->index);
 	switch (mark[2]) {
 	case MARK_CONSUME:
@@ -72,6 +72,18 @@ void mw_lane_packet(struct mw_lane *lane, uint64_t now_ns, struct mw_packet *pac
 			f->sink.transmit(f->sink.ctx, (enum mw_port)packet->port_in, packet->data,
 				packet->len);
 		break;
+	case MARK_GROW:
+		packet->data -= 4; /* the rim has said that there is room */
+		packet->len += 4;
+		memcpy(packet->data, FAKE_GROWTH, 4);
+		break;
+	case MARK_SHRINK:
+		packet->data += 4;
+		packet->len -= 4;
+		break;
+	case MARK_STALL:
+		usleep(fake_lane_stall_us);
+		break;
 	case MARK_LOST_PORT:
 		packet->port_out = MW_PORT_DIVERT;
 		break;
@@ -79,6 +91,18 @@ void mw_lane_packet(struct mw_lane *lane, uint64_t now_ns, struct mw_packet *pac
 		break;
 	}
 	f->counters.reason[packet->reason]++;
+}
+
+uint8_t mw_lane_across(
+	const struct mw_lane *lane, uint8_t port_in, const uint8_t *frame, uint32_t len)
+{
+	return port_in == MW_PORT_OUTSIDE ? MW_PORT_INSIDE : MW_PORT_OUTSIDE;
+}
+
+void mw_lane_set_gateway(struct mw_lane *lane, const struct mw_gateway_status *status)
+{
+	self(lane)->gateway = *status;
+	self(lane)->gateway_told++;
 }
 
 bool mw_lane_poll(struct mw_lane *lane, uint64_t now_ns)

@@ -19,20 +19,28 @@
 
 enum mark {
 	MARK_PASS = 'p',
-	MARK_CONSUME = 'c',  /* the lane keeps it, for reason VERDICT_DROP */
-	MARK_SHORTEN = 's',  /* cut to MARKED_LEN octets */
-	MARK_ANSWER = 'a',   /* consumed; 100 frames of our own go back */
-	MARK_LOST_PORT = 'l' /* forwarded to a port that is not there */
+	MARK_CONSUME = 'c',   /* the lane keeps it, for reason VERDICT_DROP */
+	MARK_SHORTEN = 's',   /* cut to MARKED_LEN octets */
+	MARK_ANSWER = 'a',    /* consumed; 100 frames of our own go back */
+	MARK_LOST_PORT = 'l', /* forwarded to a port that is not there */
+	MARK_GROW = 'g',      /* four octets more in front of it: those of FAKE_GROWTH */
+	MARK_SHRINK = 'k',    /* its first four octets are left out */
+	MARK_STALL = 't',     /* the lane does not come back for fake_lane_stall_us */
 };
+
+#define FAKE_GROWTH "\xfa\xce\x0f\xf0"
 
 struct fake_lane {
 	struct mw_lane_counters counters;
 	struct mw_lane_sink sink;
 	uint16_t index;
 	uint32_t delay_us; /* of each packet */
+	struct mw_gateway_status gateway;
+	uint32_t gateway_told; /* how often */
 };
 
 /* Which lanes have seen a flow, one bit each, by direction. */
+extern _Atomic uint32_t fake_lane_stall_us;
 extern _Atomic uint32_t fake_lane_seen[FLOWS_MAX][2];
 
 void fake_lane_init(struct fake_lane *lane, uint16_t index, const struct mw_lane_sink *sink);

@@ -221,6 +221,26 @@ static void lanes_follow_the_ports_of_the_settings(void **state)
 			port == 587 || port == 465 || port == 65535);
 }
 
+static void connections_under_divert_are_told(void **state)
+{
+	struct bench *b = *state;
+	struct mw_divert_counts counts = {.diverted = 5, .passed = 6, .put_off = 7, .refused = 8};
+	const struct mw_event *e;
+
+	mw_io_event_divert(&b->worker, 7, &counts, 9 * MW_NS_PER_S);
+	e = take(b);
+	assert_non_null(e);
+	assert_int_equal(e->kind, MW_EVENT_DIVERT);
+	assert_int_equal(e->divert.time_us, 9000000);
+	assert_int_equal(e->divert.customer_index, 7);
+	assert_int_equal(e->divert.lane, 3);
+	assert_int_equal(e->divert.diverted, 5);
+	assert_int_equal(e->divert.passed, 6);
+	assert_int_equal(e->divert.put_off, 7);
+	assert_int_equal(e->divert.refused, 8);
+	assert_null(take(b));
+}
+
 static void the_dearest_rules_are_kept(void **state)
 {
 	struct mw_match match[100];
@@ -270,6 +290,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(ham_and_strangers_make_no_event, make, unmake),
 		cmocka_unit_test(lanes_follow_the_ports_of_the_settings),
 		cmocka_unit_test_setup_teardown(a_session_keeps_its_server_name, make, unmake),
+		cmocka_unit_test_setup_teardown(connections_under_divert_are_told, make, unmake),
 		cmocka_unit_test(the_dearest_rules_are_kept),
 		cmocka_unit_test_setup_teardown(a_full_ring_loses_events_by_count, make, unmake),
 	};

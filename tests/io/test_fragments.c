@@ -48,7 +48,9 @@ static void *lane_memory[MW_IO_LANES_MAX], *snapshot_memory;
 static unsigned test_buffers, rim_buffers;
 static uint32_t messages, complete;
 static char last_from[128];
-static struct frames sent, got[2]; /* what went in last; what came out, by role */
+static struct frames sent, got[MW_IO_ROLES]; /* what went in last; what came out, by role */
+static uint16_t divert_vlan;		     /* of the link to the gateway, where there is one */
+static const uint8_t divert_mac[6] = {2, 0, 0, 0, 0, 10}, gateway_mac[6] = {2, 0, 0, 0, 0, 0xff};
 
 static uint32_t below(uint32_t n)
 {
@@ -85,6 +87,10 @@ static const struct mw_snapshot *snapshot_of(enum mw_verdict verdict)
 	size_t size;
 
 	mw_policy_settings_default(&settings);
+	if (bed.divert) {
+		settings.divert.vlan = divert_vlan;
+		assert_int_equal(mw_ip_parse("203.0.113.2", &settings.divert.gateway_v4), 0);
+	}
 	assert_int_equal(mw_prefix_parse("192.0.2.0/24", &line[0].key.prefix), 0);
 	assert_int_equal(mw_prefix_parse("2001:db8::/48", &line[1].key.prefix), 0);
 	record = (struct mw_verdict_record){
@@ -102,7 +108,7 @@ static void begin(enum mw_verdict verdict)
 	const struct mw_snapshot *snapshot = snapshot_of(verdict);
 
 	messages = complete = 0;
-	sent.count = got[0].count = got[1].count = 0;
+	sent.count = got[0].count = got[1].count = got[2].count = 0;
 	test_buffers = rte_mempool_avail_count(bed.test_pool);
 	rim_buffers = rte_mempool_avail_count(bed.rig.shared.pool);
 	bed_wire(&bed, 256, 4096);
@@ -122,9 +128,11 @@ static void begin(enum mw_verdict verdict)
 			.customers = 1,
 			.hold_max_ms = 8000,
 			.judge_checksums = true,
-			.mtu = 1500};
+			.mtu = 1500,
+			.divert_mtu = bed.divert ? 1500 : 0};
 		size_t size;
 
+		memcpy(config.divert_mac, divert_mac, 6);
 		if (charsets[i] == NULL)
 			assert_int_equal(mw_charset_table_open(&charsets[i]), 0);
 		config.charsets = charsets[i];
@@ -133,6 +141,12 @@ static void begin(enum mw_verdict verdict)
 		memset(lane_memory[i], 0, size);
 		w->lane = mw_lane_init(lane_memory[i], &config, &sink);
 		mw_lane_set_snapshot(w->lane, snapshot);
+	}
+	if (bed.divert) { /* no keeper: the lanes are told as if by one */
+		struct mw_gateway_status up = {.known = true, .up = true, .configured = true};
+
+		memcpy(up.mac, gateway_mac, 6);
+		atomic_store(&bed.rig.shared.gateway, mw_gateway_status_pack(&up));
 	}
 }
 
@@ -155,7 +169,7 @@ static void take(int role)
 
 static void discard(void)
 {
-	for (int role = 0; role < 2; role++)
+	for (int role = 0; role < (bed.divert ? 3 : 2); role++)
 		for (struct rte_mbuf *m; (m = bed_get(&bed, role)) != NULL;)
 			rte_pktmbuf_free(m);
 }
@@ -173,6 +187,8 @@ static void turn(void)
 	}
 	take(MW_PORT_INSIDE);
 	take(MW_PORT_OUTSIDE);
+	if (bed.divert)
+		take(MW_PORT_DIVERT);
 }
 
 static uint64_t reason(enum mw_reason which)
@@ -218,8 +234,10 @@ static uint32_t get16(const uint8_t *p)
 /* An unfragmented frame cut into fragments of at most `size` octets each (a multiple of 8). */
 static void cut(const uint8_t *frame, uint32_t len, uint32_t size, uint32_t id, struct frames *out)
 {
-	uint32_t type_at = frame[12] == 0x88 ? 16 : 12, l3 = type_at + 2;
-	bool v6 = frame[type_at] == 0x86;
+	bool pppoe = frame[12] == 0x88 && frame[13] == 0x64;
+	bool tagged = frame[12] == 0x81 || (frame[12] == 0x88 && !pppoe);
+	uint32_t type_at = pppoe ? 20 : tagged ? 16 : 12, l3 = type_at + 2;
+	bool v6 = pppoe ? frame[21] == 0x57 : frame[type_at] == 0x86;
 	uint32_t data = l3 + (v6 ? 40 : 20), total = len - data;
 
 	out->count = 0;
@@ -247,6 +265,8 @@ static void cut(const uint8_t *frame, uint32_t len, uint32_t size, uint32_t id, 
 		}
 		memcpy(f->octets + f->len, frame + data + at, n);
 		f->len += n;
+		if (pppoe)
+			put16(f->octets + 18, 2 + f->len - l3);
 		assert_true(f->len <= FRAME_MAX);
 	}
 }
@@ -270,7 +290,7 @@ static void put(int role, const struct frames *f)
 
 static void clear(void)
 {
-	got[0].count = got[1].count = 0;
+	got[0].count = got[1].count = got[2].count = 0;
 }
 
 static void assert_same(const struct frames *out, const struct frames *in)
@@ -291,6 +311,7 @@ static void assert_same(const struct frames *out, const struct frames *in)
 /* A connection: the two sides' headers, each with the number of its next octet. */
 struct talk {
 	struct mw_segment client, server;
+	bool diverted; /* the server is the gateway */
 	uint32_t id;
 	uint32_t size; /* of fragments; 0: none */
 	bool shuffled;
@@ -350,7 +371,7 @@ static void raw(struct talk *t, struct mw_segment *side, uint8_t flags, uint32_t
 	if (t->shuffled)
 		shuffle(&sent);
 	clear();
-	put(client ? MW_PORT_INSIDE : MW_PORT_OUTSIDE, &sent);
+	put(client ? MW_PORT_INSIDE : t->diverted ? MW_PORT_DIVERT : MW_PORT_OUTSIDE, &sent);
 	turn();
 }
 
@@ -509,6 +530,145 @@ static void refused_in_fragments_is_answered(void **state)
 		end();
 		assert_int_equal(got[MW_PORT_OUTSIDE].count, 0);
 	}
+}
+
+/* What came out is what went in with another header in front; PPPoE says each one's length. */
+static void assert_relabelled(const struct frames *out, const struct mw_segment *from,
+	const uint8_t *label, uint32_t label_len)
+{
+	static struct frames want;
+
+	want.count = sent.count;
+	for (uint32_t i = 0; i < sent.count; i++) {
+		const struct frame *in = &sent.frame[i];
+		struct frame *f = &want.frame[i];
+
+		f->len = label_len + in->len - from->l2_len;
+		assert_true(f->len <= FRAME_MAX);
+		memcpy(f->octets, label, label_len);
+		memcpy(f->octets + label_len, in->octets + from->l2_len, in->len - from->l2_len);
+		if (label_len == 22)
+			put16(f->octets + 18, 2 + f->len - label_len);
+	}
+	assert_same(out, &want);
+}
+
+struct labels {
+	uint8_t gateway[18], client[22];
+	uint32_t gateway_len, client_len;
+};
+
+static void through(
+	struct talk *t, struct mw_segment *side, const char *text, const struct labels *l)
+{
+	say(t, side, text);
+	assert_int_equal(got[MW_PORT_OUTSIDE].count, 0);
+	if (side == &t->client)
+		assert_relabelled(&got[MW_PORT_DIVERT], side, l->gateway, l->gateway_len);
+	else
+		assert_relabelled(&got[MW_PORT_INSIDE], side, l->client, l->client_len);
+}
+
+/* Behind tags, behind PPPoE, behind nothing, to a link with a tag or without: the headers are
+ * exchanged in front of each fragment, longer or shorter, and nothing else of it changes. */
+static void diverted_in_fragments_goes_to_the_gateway_and_back(void **state)
+{
+	bed.divert = true;
+	for (uint32_t kind = 0; kind < 12; kind++) {
+		static const uint8_t pppoe[10] = {0x88, 0x64, 0x11, 0, 0x12, 0x34, 0, 0, 0, 0x21};
+		bool v6 = kind % 2 != 0;
+		uint8_t type[2] = {v6 ? 0x86 : 0x08, v6 ? 0xdd : 0x00};
+		struct labels l = {.gateway_len = 12};
+		struct talk t;
+		char *body = body_of(3);
+
+		divert_vlan = kind / 2 % 2 != 0 ? 7 : 0;
+		begin(MW_VERDICT_DIVERT);
+		talk_open(&t, v6, kind / 4 == 1 ? 300 : 0, (uint16_t)(43000 + kind));
+		if (kind / 4 == 2) {
+			memcpy(t.client.l2 + 12, pppoe, 10);
+			t.client.l2[21] = v6 ? 0x57 : 0x21;
+			t.client.l2_len = 22;
+		}
+		t.diverted = true;
+		memcpy(l.gateway, gateway_mac, 6);
+		memcpy(l.gateway + 6, divert_mac, 6);
+		if (divert_vlan != 0) {
+			memcpy(l.gateway + 12, "\x81\0\0\7", 4);
+			l.gateway_len = 16;
+		}
+		memcpy(l.gateway + l.gateway_len, type, 2);
+		l.gateway_len += 2;
+		l.client_len = t.client.l2_len;
+		memcpy(l.client, t.client.l2, l.client_len);
+		memcpy(l.client, t.client.l2 + 6, 6);
+		memcpy(l.client + 6, t.client.l2, 6);
+		memcpy(t.server.l2, l.gateway, l.gateway_len);
+		memcpy(t.server.l2, divert_mac, 6);
+		memcpy(t.server.l2 + 6, gateway_mac, 6);
+		t.server.l2_len = (uint8_t)l.gateway_len;
+
+		shake(&t);
+		t.size = 24 + 8 * below(3);
+		t.shuffled = true;
+		through(&t, &t.server, "220 gateway.example.org ESMTP is ready\r\n", &l);
+		through(&t, &t.client, "EHLO a.host.of.the.customer.example\r\n", &l);
+		through(&t, &t.server, "250-gateway.example.org\r\n250 PIPELINING\r\n", &l);
+		through(&t, &t.client, "MAIL FROM:<a@b.example>\r\nRCPT TO:<c@d.example>\r\n", &l);
+		through(&t, &t.server, "250 2.1.0 fine\r\n250 2.1.5 fine\r\n", &l);
+		through(&t, &t.client, "DATA\r\n", &l);
+		through(&t, &t.server, "354 go ahead, end with a dot on a line\r\n", &l);
+		through(&t, &t.client, body, &l);
+		through(&t, &t.client, "the last line of it, and its end\r\n.\r\n", &l);
+		through(&t, &t.server, "250 2.0.0 queued as something long\r\n", &l);
+		assert_int_equal(messages, 1); /* and it is inspected like any other */
+		assert_int_equal(complete, 1);
+		assert_int_equal(reason(MW_REASON_DIVERT_BEGUN), 1);
+		assert_true(reason(MW_REASON_FRAGMENT_JOINED) >= 12);
+		assert_int_equal(reason(MW_REASON_NO_PORT), 0);
+		free(body);
+		end();
+	}
+	bed.divert = false;
+}
+
+/* Fragments that no lane decides about go where the gateway's other frames go. */
+static void fragments_of_the_gateways_own_pass(void **state)
+{
+	static const uint8_t text[600] = "octets of the gateway's own";
+	struct mw_segment s;
+	uint8_t frame[700];
+	struct talk t;
+	uint32_t len;
+
+	bed.divert = true;
+	divert_vlan = 0;
+	begin(MW_VERDICT_PASS);
+	talk_open(&t, false, 0, 44000);
+	s = t.client;
+	s.dport = 443;
+	s.flags = MW_TCP_ACK;
+	for (int way = 0; way < 3; way++) {
+		int out = way == 0 ? MW_PORT_OUTSIDE : way == 1 ? MW_PORT_DIVERT : MW_PORT_COUNT;
+
+		/* To the world, back to its MAC, and to us, who want nothing of it. */
+		memcpy(s.l2, way == 1 ? gateway_mac : way == 2 ? divert_mac : t.client.l2, 6);
+		len = mw_segment_write(&s, mw_span_of(text, sizeof(text)), frame, sizeof(frame));
+		cut(frame, len, 200, 7 + (uint32_t)way, &sent);
+		clear();
+		put(way == 1 ? MW_PORT_OUTSIDE : MW_PORT_DIVERT, &sent);
+		turn();
+		for (int role = 0; role < 3; role++) {
+			if (role == out)
+				assert_same(&got[role], &sent);
+			else
+				assert_int_equal(got[role].count, 0);
+		}
+	}
+	assert_int_equal(reason(MW_REASON_GATEWAY_STRAY), sent.count);
+	assert_int_equal(reason(MW_REASON_NO_PORT), 0);
+	end();
+	bed.divert = false;
 }
 
 /* Other ports, other protocols: out as they came, at the latest when their ports are known. */
@@ -807,6 +967,8 @@ int main(int argc, char **argv)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(mail_in_fragments_is_found),
 		cmocka_unit_test(refused_in_fragments_is_answered),
+		cmocka_unit_test(diverted_in_fragments_goes_to_the_gateway_and_back),
+		cmocka_unit_test(fragments_of_the_gateways_own_pass),
 		cmocka_unit_test(what_is_no_mail_passes_bit_for_bit),
 		cmocka_unit_test(altered_goes_back_into_the_fragments),
 		cmocka_unit_test(sent_on_in_short_segments),

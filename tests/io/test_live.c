@@ -2,7 +2,9 @@
  * The program itself between two veth pairs, with a policy in LMDB: says `ready` once, forwards
  * what is no mail bit for bit, answers in the server's place for a refused customer, follows a
  * change of verdict while it runs, tells its counters, ends at SIGTERM with status 0, and starts
- * again after a SIGKILL. Argument: the path of mailweir-dataplane. Needs root.
+ * again after a SIGKILL. On a third pair the kernel plays the gateway: found, checked by a
+ * greeting, and lost, as the settings want it while it runs. Argument: the path of
+ * mailweir-dataplane. Needs root.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -11,7 +13,9 @@
 
 #include <cmocka.h>
 
+#include <arpa/inet.h>
 #include <fcntl.h>
+#include <netinet/in.h>
 #include <poll.h>
 #include <signal.h>
 #include <spawn.h>
@@ -19,6 +23,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -35,9 +40,10 @@
 
 extern char **environ;
 static const char *program;
-static const char *lanes = "1";
+static const char *lanes = "1", *divert; /* the port to the gateway; NULL: none */
 static bool allowed;
-static char dir[] = "/tmp/mw-live-XXXXXX";
+static char dir[] = "/tmp/mw-live-XXXXXX", told_path[64]; /* what it says, with a port to the
+							    gateway */
 static struct mw_env env;
 static struct mw_policy policy;
 
@@ -51,7 +57,8 @@ static struct run begin(const char *inside, const char *state_dir)
 	char *argv[] = {strdup(program), strdup("--inside"), strdup(inside), strdup("--outside"),
 		strdup("near1"), strdup("--state"), strdup(state_dir), strdup("--no-huge"),
 		strdup("--poll"), strdup("sleep"), strdup("--flows"), strdup("1024"),
-		strdup("--buffers"), strdup("16383"), strdup("--lanes"), strdup(lanes), NULL};
+		strdup("--buffers"), strdup("16383"), strdup("--lanes"), strdup(lanes),
+		divert ? strdup("--divert") : NULL, divert ? strdup(divert) : NULL, NULL};
 	posix_spawn_file_actions_t actions;
 	sigset_t none;
 	posix_spawnattr_t attributes;
@@ -62,6 +69,9 @@ static struct run begin(const char *inside, const char *state_dir)
 	assert_int_equal(pipe2(ends, O_CLOEXEC), 0);
 	posix_spawn_file_actions_init(&actions);
 	posix_spawn_file_actions_adddup2(&actions, ends[1], STDOUT_FILENO);
+	if (divert)
+		posix_spawn_file_actions_addopen(
+			&actions, STDERR_FILENO, told_path, O_CREAT | O_TRUNC | O_WRONLY, 0600);
 	posix_spawnattr_init(&attributes);
 	posix_spawnattr_setsigmask(&attributes, &none);
 	posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK);
@@ -165,11 +175,12 @@ static int set_up(void **state)
 	if (!allowed)
 		return 0;
 	if (!mkdtemp(dir) ||
-		!wires_do("for n in 0 1; do ip link add far$n type veth peer name near$n && "
+		!wires_do("for n in 0 1 2; do ip link add far$n type veth peer name near$n && "
 			  "ethtool -K far$n tx off gro off >/dev/null && "
 			  "ethtool -K near$n tx off gro off >/dev/null && "
 			  "ip link set far$n up && ip link set near$n up || exit 1; done"))
 		return -1;
+	snprintf(told_path, sizeof(told_path), "%s/told", dir);
 	if (mw_env_open(&env, dir, MW_POLICY_ENV, MW_ENV_WRITER, MAP_BYTES, 0, error,
 		    sizeof(error)) != 0) {
 		fprintf(stderr, "# %s\n", error);
@@ -295,15 +306,33 @@ static void see_lane(void *ctx, const struct mw_event_lane *lane)
 	sum->rx_packets += lane->rx_packets;
 	sum->tx_packets += lane->tx_packets;
 	sum->packets[MW_REASON_FORWARDED] += lane->packets[MW_REASON_FORWARDED];
+	sum->packets[MW_REASON_GATEWAY_TALK] += lane->packets[MW_REASON_GATEWAY_TALK];
 	sum->policy_generation = lane->policy_generation;
+	if (lane->lane == 0) { /* of others there may be records of an earlier run */
+		sum->gateway = lane->gateway;
+		sum->gateway_changes = lane->gateway_changes;
+	}
+}
+
+static void sum_lanes(struct mw_event_lane *sum)
+{
+	struct mw_events events;
+	struct mw_env events_env;
+	char error[256] = "";
+
+	assert_int_equal(mw_env_open(&events_env, dir, MW_EVENTS_ENV, MW_ENV_READER, 0, 0, error,
+				 sizeof(error)),
+		0);
+	assert_int_equal(mw_events_open(&events, &events_env), 0);
+	memset(sum, 0, sizeof(*sum));
+	assert_int_equal(mw_events_lanes(&events, see_lane, sum), 0);
+	mw_env_close(&events_env);
 }
 
 static void forwards_answers_follows_and_ends(void **state)
 {
-	struct mw_event_lane lane = {0};
-	struct mw_events events;
-	struct mw_env events_env;
-	char error[256] = "", text[64];
+	struct mw_event_lane lane;
+	char text[64];
 	struct run run;
 	int fd[2];
 	bool followed = false;
@@ -327,12 +356,7 @@ static void forwards_answers_follows_and_ends(void **state)
 	assert_int_equal(said(&run, text, sizeof(text) - 1, 0), 0);
 	close(fd[0]);
 	close(fd[1]);
-	assert_int_equal(mw_env_open(&events_env, dir, MW_EVENTS_ENV, MW_ENV_READER, 0, 0, error,
-				 sizeof(error)),
-		0);
-	assert_int_equal(mw_events_open(&events, &events_env), 0);
-	assert_int_equal(mw_events_lanes(&events, see_lane, &lane), 0);
-	mw_env_close(&events_env);
+	sum_lanes(&lane);
 	assert_true(lane.rx_packets >= 302);
 	assert_true(lane.tx_packets >= 302);
 	assert_true(lane.packets[MW_REASON_FORWARDED] >= 300);
@@ -395,11 +419,193 @@ static void a_missing_interface_ends_it_with_one(void **state)
 	assert_int_equal(end(&run, 0), 1);
 }
 
+static void put_divert(const struct mw_divert_settings *divert_settings)
+{
+	struct mw_policy_settings settings;
+	struct mw_policy_txn t;
+
+	mw_policy_settings_default(&settings);
+	settings.divert = *divert_settings;
+	assert_int_equal(mw_policy_begin_write(&policy, &t), 0);
+	mw_policy_put_settings(&t, &settings);
+	assert_int_equal(mw_policy_commit(&t), 0);
+}
+
+/* Has it said that? And how often. */
+static uint32_t has_told(const char *words)
+{
+	static char text[65536];
+	FILE *file = fopen(told_path, "re");
+	uint32_t n = 0;
+	size_t len;
+
+	if (!file)
+		return 0;
+	len = fread(text, 1, sizeof(text) - 1, file);
+	text[len] = '\0';
+	fclose(file);
+	for (const char *at = text; (at = strstr(at, words)) != NULL; at++)
+		n++;
+	return n;
+}
+
+static int listen_at(const char *address, uint16_t port)
+{
+	struct sockaddr_in6 at = {.sin6_family = AF_INET6, .sin6_port = htons(port)};
+	int fd = socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0), one = 1;
+
+	/* IPv4 in its mapped form */
+	assert_true(fd >= 0 && inet_pton(AF_INET6, address, &at.sin6_addr) == 1);
+	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
+	assert_int_equal(bind(fd, (struct sockaddr *)&at, sizeof(at)), 0);
+	assert_int_equal(listen(fd, 16), 0);
+	return fd;
+}
+
+/* Greets who comes. One who has lost patience meanwhile has reset the connection; of the others
+ * each says QUIT and ends with a FIN. `listening` -1: nobody greets. */
+static uint32_t greeted;
+
+static void greet(int listening)
+{
+	static const char bye[] = "221 bye\r\n", hello[] = "220 gateway.example ESMTP\r\n";
+	struct timeval patience = {.tv_sec = 1};
+	char text[16] = "";
+	int fd = listening < 0 ? -1 : accept(listening, NULL, NULL);
+
+	if (fd < 0)
+		return;
+	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
+	if (send(fd, hello, strlen(hello), MSG_NOSIGNAL) > 0 &&
+		recv(fd, text, sizeof(text), 0) > 0) {
+		assert_memory_equal(text, "QUIT\r\n", 6);
+		greeted += send(fd, bye, strlen(bye), MSG_NOSIGNAL) > 0 &&
+			   recv(fd, text, sizeof(text), 0) == 0;
+	}
+	close(fd);
+}
+
+/* Within ten seconds; meanwhile the gateway greets. */
+static void is_told(const char *words, uint32_t times, int listening)
+{
+	for (int i = 0; i < 2000; i++) {
+		greet(listening);
+		if (i % 20 == 0 && has_told(words) >= times)
+			break;
+		usleep(5000);
+	}
+	if (has_told(words) != times)
+		fail_msg("not told as often as it should be: %s", words);
+}
+
+static int notify_socket(void)
+{
+	struct sockaddr_un at = {.sun_family = AF_UNIX};
+	int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+
+	snprintf(at.sun_path, sizeof(at.sun_path), "%s/notify", dir);
+	assert_true(fd >= 0);
+	unlink(at.sun_path);
+	assert_int_equal(bind(fd, (struct sockaddr *)&at, sizeof(at)), 0);
+	setenv("NOTIFY_SOCKET", at.sun_path, 1);
+	return fd;
+}
+
+static void the_gateway_is_kept(void **state)
+{
+	struct mw_divert_settings none = {.vlan = 0}, s = {.check_port = 25,
+							      .check_every_ms = 300,
+							      .check_timeout_ms = 250,
+							      .fall = 2,
+							      .rise = 2,
+							      .fallback = MW_DIVERT_LATER};
+	struct mw_event_lane lane;
+	int listening, notify, fd[2];
+	uint32_t alive = 0;
+	struct run run;
+	char text[64];
+
+	if (!allowed)
+		skip();
+	assert_true(wires_do("ip address add 192.0.2.2/24 dev far2"));
+	assert_int_equal(mw_ip_parse("192.0.2.2", &s.gateway_v4), 0);
+	assert_int_equal(mw_ip_parse("192.0.2.1", &s.address_v4), 0);
+	put_divert(&s);
+	divert = "near2";
+	notify = notify_socket();
+	run = begin("near0", dir);
+	unsetenv("NOTIFY_SOCKET");
+	wait_ready(&run);
+	is_told("gateway 192.0.2.2 is down: its check port refuses the connection; new "
+		"connections under DIVERT are put off (4xx)",
+		1, -1);
+	listening = listen_at("::ffff:192.0.2.2", 25);
+	is_told("gateway 192.0.2.2 is up, at ", 1, listening);
+	assert_true(wires_do("! command -v ping >/dev/null || "
+			     "ping -c 3 -i 0.2 -W 2 192.0.2.1 >/dev/null"));
+	/* What it forwards between the two other ports it forwards as ever. */
+	fd[0] = wires_open("far0");
+	fd[1] = wires_open("far1");
+	exchange(fd);
+	close(fd[0]);
+	close(fd[1]);
+	is_told("gateway 192.0.2.2 is down: ", 2, -1); /* it accepts, and says nothing */
+	assert_int_equal(has_told("no greeting came in time"), 1);
+	close(listening);
+	listening = listen_at("::ffff:192.0.2.2", 26); /* followed without a restart */
+	s.check_port = 26;
+	put_divert(&s);
+	is_told("gateway 192.0.2.2 is up, at ", 2, listening);
+	put_divert(&none);
+	is_told("port divert: the settings name no antivirus gateway", 1, -1);
+	put_divert(&s);
+	is_told("gateway 192.0.2.2 is up, at ", 3, listening);
+	for (int i = 0; i < 260; i++) {
+		greet(listening);
+		usleep(5000);
+	}
+	/* IPv6 alone: the kernel's neighbour discovery answers, and asks. */
+	close(listening);
+	assert_true(wires_do("sysctl -q -w net.ipv6.conf.far2.disable_ipv6=0 && "
+			     "ip address add 2001:db8::2/64 dev far2 nodad"));
+	listening = listen_at("2001:db8::2", 26);
+	memset(&s.gateway_v4, 0, sizeof(s.gateway_v4));
+	memset(&s.address_v4, 0, sizeof(s.address_v4));
+	assert_int_equal(mw_ip_parse("2001:db8::2", &s.gateway_v6), 0);
+	assert_int_equal(mw_ip_parse("2001:db8::1", &s.address_v6), 0);
+	put_divert(&s);
+	is_told("gateway 2001:db8::2 is up, at ", 1, listening);
+	assert_true(wires_do("! command -v ping >/dev/null || "
+			     "{ ip neighbour flush dev far2 && "
+			     "ping -c 3 -i 0.2 -W 2 2001:db8::1 >/dev/null; }"));
+	for (int i = 0; i < 260; i++) {
+		greet(listening);
+		usleep(5000);
+	}
+	assert_int_equal(end(&run, SIGTERM), 0);
+	close(listening);
+	for (ssize_t n; (n = recv(notify, text, sizeof(text) - 1, 0)) > 0;) {
+		text[n] = '\0';
+		alive += strstr(text, "WATCHDOG=1") != NULL;
+	}
+	close(notify);
+	assert_true(alive >= 4); /* one a second */
+	assert_true(greeted >= 5);
+	assert_int_equal(has_told("stands still"), 0);
+	sum_lanes(&lane);
+	assert_int_equal(lane.gateway, MW_EVENT_GATEWAY_UP);
+	assert_true(lane.gateway_changes >= 7);
+	assert_true(lane.packets[MW_REASON_GATEWAY_TALK] > 20);
+	divert = NULL;
+	put_divert(&none);
+}
+
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(forwards_answers_follows_and_ends),
 		cmocka_unit_test(the_same_with_two_lanes_over_one_queue),
+		cmocka_unit_test(the_gateway_is_kept),
 		cmocka_unit_test(comes_back_after_a_kill),
 		cmocka_unit_test(waits_for_a_policy_and_can_be_stopped),
 		cmocka_unit_test(a_missing_interface_ends_it_with_one),

@@ -3,9 +3,11 @@
 
 LAB_DOMAINS=(recipient.example trade.example garden.example school.example)
 PLANE_PIDS=()
-# What a lab may have otherwise: its rules, and more lines of the section smtp.
+# What a lab may have otherwise: its rules, a third port, and more lines of the settings: of the section smtp, of
+# the class of its customers, and whole sections or classes at the end.
 LAB_RULES=${LAB_RULES:-$MW_ROOT/docs/examples/phrases.txt}
-LAB_SMTP=()
+LAB_DIVERT=${LAB_DIVERT:-}
+LAB_SMTP=() LAB_CLASS=() LAB_SETTINGS=()
 
 appliance_settings() { # DEADLINE
 	cat <<-END
@@ -36,6 +38,8 @@ appliance_settings() { # DEADLINE
 		  business:
 		    deadline: $1
 		    hard_cap: 1h
+		$(printf '    %s\n' "${LAB_CLASS[@]}")
+		$(printf '%s\n' "${LAB_SETTINGS[@]}")
 	END
 }
 
@@ -70,6 +74,22 @@ appliance_prepare() { # DEADLINE
 	appliance_contacts >"$LAB_DIR/contacts.csv"
 }
 
+# The settings again: until all lanes have told that they follow a newer policy. Equal ones make none.
+appliance_reload() { # SETTINGS-FILE
+	local before
+
+	! cmp -s "$1" "$LAB_DIR/mailweir.yaml" || return 0
+	before=$(lanes_follow)
+	cp "$1" "$LAB_DIR/mailweir.yaml"
+	kill -HUP "${PLANE_PIDS[0]}"
+	await 15 eval "[[ \$(lanes_follow) -gt $before ]]" || die "changed settings do not come into force: $(tail -2 "$LAB_DIR/control.log")"
+}
+
+# The oldest generation of the policy that a lane goes by.
+lanes_follow() {
+	ask '[.dataplane.lanes[].policy_generation] | min' status
+}
+
 control_command() {
 	exec ip netns exec "${LAB_P}dp" "$LAB_DIR/bin/mailweir-controlplane" \
 		--state "$LAB_DIR/state" --settings "$LAB_DIR/mailweir.yaml"
@@ -78,7 +98,7 @@ control_command() {
 dataplane_command() {
 	exec ip netns exec "${LAB_P}dp" "$LAB_DIR/bin/mailweir-dataplane" \
 		--inside cust0 --outside inet0 --state "$LAB_DIR/state" --no-huge --poll sleep \
-		--lanes 2 ${LAB_DRIVER:+--driver "$LAB_DRIVER"}
+		--lanes 2 ${LAB_DIVERT:+--divert "$LAB_DIVERT"} ${LAB_DRIVER:+--driver "$LAB_DRIVER"}
 }
 
 # Starts a plane and waits until it says that it is ready.

@@ -5,23 +5,29 @@
 
 CUSTOMER_IDS=(K-1007 K-1066 K-1077)
 MAIL_OCTETS=300000
+# So long they wait for anything, where servers wait for minutes: silence is one of the things they are given.
+CUSTOMER_PATIENCE_S=12
 declare -A CUSTOMER_SOURCE=([postfix]=7 [raw]=66 [exim]=77)
 declare -A CUSTOMER_DOMAIN=([postfix]=bakery.example [raw]=outlet.example [exim]=joinery.example)
 
 customers_make() {
+	# So that there is an idle connection at all: it is kept when a mail is through.
+	customers_make_postfix 'smtp_connection_cache_destinations = static:all' 'smtp_connection_cache_time_limit = 120s'
 	ip -n "${LAB_P}cust" addr add 203.0.113.77/32 dev lo
 	ip -n "${LAB_P}cust" addr add 2001:db8:c::77/128 dev lo nodad
+	exim_make_customer exim "${CUSTOMER_DOMAIN[exim]}" "${CUSTOMER_SOURCE[exim]}"
+}
+
+customers_make_postfix() { # [LINE-OF-MAIN.CF...]
 	mail_make_customer postfix "${CUSTOMER_DOMAIN[postfix]}" "${CUSTOMER_SOURCE[postfix]}" none
-	# So that there is an idle connection at all: it is kept when a mail is through.
-	cat >>"$LAB_DIR/postfix/etc/main.cf" <<-END
-		smtp_connection_cache_destinations = static:all
-		smtp_connection_cache_time_limit = 120s
-		bounce_size_limit = 1000
-	END
+	{
+		printf 'bounce_size_limit = 1000\n'
+		printf "smtp_%s_timeout = ${CUSTOMER_PATIENCE_S}s\n" helo mail rcpt rset data_init data_xfer data_done quit
+		printf '%s\n' "$@"
+	} >>"$LAB_DIR/postfix/etc/main.cf"
 	# Retries come when the lab asks for them.
 	sed -i 's/^\(queue_run_delay\|minimal_backoff_time\|maximal_backoff_time\) = .*/\1 = 300s/' "$LAB_DIR/postfix/etc/main.cf"
 	mail_start cust postfix
-	exim_make_customer exim "${CUSTOMER_DOMAIN[exim]}" "${CUSTOMER_SOURCE[exim]}"
 }
 
 customers_settings() {
@@ -49,7 +55,8 @@ customer_send() { # CLIENT ROW 4|6 MOMENT
 	exim) row_letter "$sender" "$recipient" | exim_command exim -f "$sender" -i "$recipient" ;;
 	raw)
 		[[ $4 != idle ]] || idle=(--idle "$LAB_DIR/stops")
-		lab_ns cust python3 "$MW_ROOT/tests/lab/lib/raw_client.py" "${idle[@]}" --octets "$MAIL_OCTETS" \
+		lab_ns cust python3 "$MW_ROOT/tests/lab/lib/raw_client.py" "${idle[@]}" --again \
+			--patience "$CUSTOMER_PATIENCE_S" --octets "$MAIL_OCTETS" \
 			"$(customer_address raw "$3")" "$(server_address "$3")" "$sender" "$recipient" \
 			>>"$LAB_DIR/raw.$2" &
 		LAB_PIDS+=($!)
@@ -75,7 +82,7 @@ customer_attempts() {
 		sed -nE "s/^.* (=>|==|\*\*) $2\.[^ ]+ (.*)\$/\1 \2/p" "$LAB_DIR/exim/log/mainlog" 2>/dev/null |
 			sed -E 's/^=>/sent/; s/^==/deferred/; s/^\*\*/bounced/'
 		;;
-	raw) cat "$LAB_DIR/raw.$2" 2>/dev/null ;;
+	*) cat "$LAB_DIR/raw.$2" 2>/dev/null ;;
 	esac
 }
 
@@ -88,7 +95,7 @@ customer_queued() { # CLIENT ROW
 	case $1 in
 	postfix) lab_ns cust postqueue -c "$LAB_DIR/postfix/etc" -j 2>/dev/null | grep -q "\"$2\\." ;;
 	exim) exim_command exim -bp | grep -q " $2\\." ;;
-	raw) return 1 ;;
+	*) return 1 ;;
 	esac
 }
 

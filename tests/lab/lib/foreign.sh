@@ -162,7 +162,10 @@ exim_make_customer() { # NAME DOMAIN LAST-PART-OF-ADDRESS
 		  port = 25
 		  interface = <; 203.0.113.$3 ; 2001:db8:c::$3
 		  hosts_avoid_tls = *
-		  connect_timeout = 10s
+		  connect_timeout = ${CUSTOMER_PATIENCE_S}s
+		  command_timeout = ${CUSTOMER_PATIENCE_S}s
+		  data_timeout = ${CUSTOMER_PATIENCE_S}s
+		  final_timeout = ${CUSTOMER_PATIENCE_S}s
 		begin retry
 		* * F,1h,2s
 	END

@@ -4,7 +4,7 @@ An outside mail server that stops where it is told to, so that a lab can act at 
 A recipient ROW.MOMENT@anything names where: `waiting` before the reply to RCPT, `mid` in the middle of the
 message, anything else nowhere. When it has stopped there is a file ROW.reached; it goes on when there is
 ROW.go. Only the first session of a row stops: what a sender tries again goes through. A message taken
-stands in stored/ROW, one file each time.
+stands in stored/ROW.N, what there was of one that was cut off in cut/ROW.N; one file each time.
 """
 
 import argparse
@@ -23,8 +23,8 @@ PATIENCE_S = 60
 class Stops:
 	def __init__(self, folder):
 		self.folder = folder
-		self.stored = folder / "stored"
-		self.stored.mkdir(exist_ok=True)
+		for name in ("stored", "cut"):
+			(folder / name).mkdir(exist_ok=True)
 		self.lock = threading.Lock()
 
 	def stop(self, row):
@@ -37,11 +37,12 @@ class Stops:
 		while not (self.folder / f"{row}.go").exists() and time.monotonic() < end:
 			time.sleep(0.02)
 
-	def store(self, rows, message):
+	def store(self, name, rows, message):
+		folder = self.folder / name
 		with self.lock:
 			for row in rows:
-				number = len(list(self.stored.glob(f"{row}.*")))
-				(self.stored / f"{row}.{number}").write_bytes(message)
+				number = len(list(folder.glob(f"{row}.*")))
+				(folder / f"{row}.{number}").write_bytes(message)
 
 
 class Session:
@@ -65,6 +66,14 @@ class Session:
 		self.connection.sendall(text.encode() + b"\r\n")
 
 	def message(self, rows, moments):
+		try:
+			message = self.whole(rows, moments)
+		except OSError:
+			self.stops.store("cut", rows, self.buffer)
+			raise
+		self.stops.store("stored", rows, message)
+
+	def whole(self, rows, moments):
 		stopped = "mid" not in moments
 		while not self.buffer.startswith(b".\r\n") and b"\r\n.\r\n" not in self.buffer:
 			if not stopped and len(self.buffer) >= MID_OCTETS:
@@ -73,7 +82,7 @@ class Session:
 					self.stops.stop(row)
 			self.more()
 		message, _, self.buffer = self.buffer.partition(b"\r\n.\r\n")
-		self.stops.store(rows, message)
+		return message
 
 	def run(self):
 		rows, moments = [], []
@@ -114,11 +123,12 @@ def serve(connection, stops):
 
 
 def listen(address, stops):
+	address, _, port = address.partition("@")
 	family = socket.AF_INET6 if ":" in address else socket.AF_INET
 	listener = socket.socket(family, socket.SOCK_STREAM)
 	listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
 	listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, WINDOW_OCTETS)
-	listener.bind((address, 25))
+	listener.bind((address, int(port or 25)))
 	listener.listen(64)
 	while True:
 		connection, _ = listener.accept()
@@ -128,7 +138,7 @@ def listen(address, stops):
 def main():
 	parser = argparse.ArgumentParser(description=__doc__)
 	parser.add_argument("folder", type=pathlib.Path)
-	parser.add_argument("addresses", nargs="+")
+	parser.add_argument("addresses", nargs="+", metavar="ADDRESS[@PORT]")
 	args = parser.parse_args()
 	stops = Stops(args.folder)
 	threads = [threading.Thread(target=listen, args=(address, stops), daemon=True) for address in args.addresses]

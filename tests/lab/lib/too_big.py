@@ -1,0 +1,81 @@
+#!/usr/bin/env python3
+"""
+Tells a customer that his packets are too big, as a router behind the gateway would: ICMP 3/4 (RFC 1191) or
+ICMPv6 2/0 (RFC 8201) about a connection of his to port 25 that stands still in the middle of a letter, seen at
+the gateway's link. Run in the gateway, as root; says `ready` when it looks and `sent` when it was said.
+
+usage: too_big.py LINK CUSTOMER MTU
+"""
+
+import select
+import socket
+import struct
+import sys
+
+ETH_P_ALL = 0x0003
+QUIET_S = 0.5
+PATIENCE_S = 20
+LETTER_OCTETS = 100000 # of the connection: a greeting's worth is no letter
+ICMP_UNREACHABLE, FRAGMENTATION_NEEDED, ICMP6_TOO_BIG = 3, 4, 2
+
+
+def of_customer(frame, customer):
+	"""(headers up to TCP's sequence number, octets of TCP's content), or None for any other frame."""
+	kind = struct.unpack_from("!H", frame, 12)[0]
+	if kind == 0x0800:
+		source, at, protocol = frame[26:30], 14 + (frame[14] & 15) * 4, frame[23]
+		end = 14 + struct.unpack_from("!H", frame, 16)[0]
+	elif kind == 0x86DD:
+		source, at, protocol = frame[22:38], 54, frame[20]
+		end = 54 + struct.unpack_from("!H", frame, 18)[0]
+	else:
+		return None
+	if source != customer or protocol != 6 or struct.unpack_from("!H", frame, at + 2)[0] != 25:
+		return None
+	return frame[14 : at + 8], end - at - (frame[at + 12] >> 4) * 4
+
+
+def watch(link, customer):
+	"""The headers that the next packet of the letter would have."""
+	s = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(ETH_P_ALL))
+	s.bind((link, ETH_P_ALL))
+	print("ready", flush=True)
+	headers, octets, behind = None, 0, 0
+	while True:
+		quiet = not select.select([s], [], [], QUIET_S if octets >= LETTER_OCTETS else PATIENCE_S)[0]
+		if quiet and octets < LETTER_OCTETS:
+			sys.exit("no letter came")
+		if quiet:
+			# What is unacknowledged begins here: RFC 5927 has the receiver check it.
+			return headers[:-4] + struct.pack("!I", behind)
+		found = of_customer(s.recv(65536), customer)
+		if found:
+			headers, length = found
+			behind = (struct.unpack("!I", headers[-4:])[0] + length) & 0xFFFFFFFF
+			octets += length
+
+
+def checksum(data):
+	total = sum(struct.unpack(f"!{len(data) // 2}H", data))
+	total = (total & 0xFFFF) + (total >> 16)
+	return ~(total + (total >> 16)) & 0xFFFF
+
+
+def main():
+	link, customer, mtu = sys.argv[1], sys.argv[2], int(sys.argv[3])
+	six = ":" in customer
+	family = socket.AF_INET6 if six else socket.AF_INET
+	quoted = watch(link, socket.inet_pton(family, customer))
+	quoted += bytes(len(quoted) % 2)
+	if six:
+		s = socket.socket(family, socket.SOCK_RAW, socket.IPPROTO_ICMPV6)
+		error = struct.pack("!BBHI", ICMP6_TOO_BIG, 0, 0, mtu) + quoted + bytes(12)
+	else:
+		s = socket.socket(family, socket.SOCK_RAW, socket.IPPROTO_ICMP)
+		error = struct.pack("!BBHHH", ICMP_UNREACHABLE, FRAGMENTATION_NEEDED, 0, 0, mtu) + quoted
+		error = error[:2] + struct.pack("!H", checksum(error)) + error[4:]
+	s.sendto(error, (customer, 0))
+	print("sent", flush=True)
+
+
+main()
