@@ -212,8 +212,9 @@ static bool is_successor(const struct mw_lane *lane, const struct mw_flow *flow,
 		if (flow->diverted && flow->state == MW_FLOW_EMBRYONIC && !flow->server.isn_known &&
 			!mw_divert_ready(lane))
 			return true;
-		if (half->isn_known && half->isn == f->seq)
-			return flow->state == MW_FLOW_CLOSED && !lane->config.passive;
+		if (half->isn_known && half->isn == f->seq) /* we still talk: a late duplicate */
+			return flow->state == MW_FLOW_CLOSED && !lane->config.passive &&
+			       !(flow->owned && mw_responder_owns(lane, &flow->link.key));
 		/* A capture may have the SYN-ACK first: this is the SYN that it answers. */
 		if (lane->config.passive && !half->isn_known && half->known &&
 			half->nxt == f->seq + 1 && half->bytes == 0)

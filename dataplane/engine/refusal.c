@@ -150,6 +150,7 @@ static struct mw_talk *begin_talk(struct mw_lane *lane, struct mw_flow *flow)
 	if (t == NULL)
 		return NULL;
 	t->state = MW_TALK_TALKING;
+	t->client_isn = flow->client.isn;
 	t->rcv_nxt = flow->client.nxt;
 	t->snd_una = t->snd_nxt = flow->server.nxt;
 	t->segment = c->to_client;

@@ -93,6 +93,10 @@ static void on_syn(struct mw_lane *lane, const struct mw_packet *packet, const s
 
 	if (!answer_headers(&s, packet, f))
 		return;
+	if (t != NULL && t->state != MW_TALK_SYN_RECEIVED && t->client_isn == f->seq) {
+		mw_talk_repeat(lane, t); /* a late duplicate of its own: RFC 5961, 4.2 */
+		return;
+	}
 	if (t != NULL && (t->state != MW_TALK_SYN_RECEIVED || t->rcv_nxt != f->seq + 1)) {
 		mw_talk_remove(lane, t); /* the client has begun anew */
 		t = NULL;
@@ -101,6 +105,7 @@ static void on_syn(struct mw_lane *lane, const struct mw_packet *packet, const s
 		t = mw_talk_add_spare(lane, key, customer);
 		if (t != NULL) {
 			t->state = MW_TALK_SYN_RECEIVED;
+			t->client_isn = f->seq;
 			t->rcv_nxt = f->seq + 1;
 			t->snd_una = isn;
 			t->snd_nxt = isn + 1;
@@ -146,6 +151,7 @@ static struct mw_talk *establish(struct mw_lane *lane, const struct mw_packet *p
 				mw_talk_remove(lane, t);
 			return NULL;
 		}
+		t->client_isn = f->seq - 1;
 		t->rcv_nxt = f->seq;
 	} else if (!mw_talk_keep(lane, t)) {
 		mw_talk_remove(lane, t);

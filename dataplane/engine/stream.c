@@ -9,6 +9,7 @@
 
 #define PASSIVE_KEEP	   65536u /* a capture: parsed octets kept for comparison with repeats */
 #define UNACKED_KEEP	   65536u /* the same live, when the server is never seen */
+#define TS_BACK_MAX	   60000u /* what a late packet's timestamp may lie back, in its own ticks */
 #define ASYMMETRIC_PACKETS 3	  /* of the client, acknowledging a server that is never seen */
 
 /* What may go on: everything below the octet that decides, or below the first that is not
@@ -169,9 +170,14 @@ static void keep_template(
 	struct mw_flow *flow, const struct mw_packet *packet, const struct mw_frame *frame)
 {
 	struct mw_segment *t = &flow->content->to_server;
+	uint32_t before = t->tsval;
 
 	if (!mw_segment_keep(t, packet->data, frame))
 		return;
+	/* A packet that comes late has an older one: behind newer ones a server throws away what
+	 * carries it (RFC 7323, 5.3). A clock that jumps is no clock of its sender's. */
+	if (flow->content->has_template && before - t->tsval < TS_BACK_MAX)
+		t->tsval = before;
 	flow->content->has_template = true;
 	/* What came in fragments is longer than what the way to the server carries in one. */
 	if (frame->payload_len > flow->segment_max && !packet->joined)
@@ -209,10 +215,10 @@ static uint32_t passable(const struct mw_flow *flow, const struct mw_frame *fram
 
 static enum mw_reason cut_reason(const struct mw_flow *flow, bool gap, uint32_t allowed)
 {
+	if (flow->holding) /* what stands behind the end is not read, missing or not */
+		return allowed == 0 ? MW_REASON_HELD : MW_REASON_TRIMMED_HOLD;
 	if (gap)
 		return allowed == 0 ? MW_REASON_BEYOND_GAP : MW_REASON_TRIMMED_GAP;
-	if (flow->holding)
-		return allowed == 0 ? MW_REASON_HELD : MW_REASON_TRIMMED_HOLD;
 	return MW_REASON_BEHIND_DATA;
 }
 

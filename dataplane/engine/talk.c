@@ -157,16 +157,10 @@ void mw_talk_remove(struct mw_lane *lane, struct mw_talk *t)
 	mw_flow_remove(&lane->responder->table, t);
 }
 
-/* All our octets and our FIN were acknowledged. */
-static bool is_heard(const struct mw_talk *t)
-{
-	return t->fin_sent && t->out_len == 0 && t->snd_una == t->snd_nxt;
-}
-
 /* Both sides have said all, and so has whoever spoke to the server. */
 static bool is_done(const struct mw_talk *t)
 {
-	return is_heard(t) && t->fin_seen && !t->reset_due;
+	return t->fin_acked && t->fin_seen && !t->reset_due;
 }
 
 static void linger(struct mw_lane *lane, struct mw_talk *t)
@@ -220,11 +214,13 @@ void mw_talk_send_syn_ack(struct mw_lane *lane, struct mw_segment *s, uint32_t i
 	s->mss = 0;
 }
 
-/* Sends everything unacknowledged (it fits a segment or two), and the FIN when it is time. */
-static void send_out(struct mw_lane *lane, struct mw_talk *t)
+/* Sends what there is from octet `sent` of the unacknowledged ones on (all fit a segment or two),
+ * and the FIN when it is time and as long as the client has not acknowledged it: behind it there is
+ * no number left to send. */
+static void send_from(struct mw_lane *lane, struct mw_talk *t, uint32_t sent)
 {
-	uint32_t most = t->mss == 0 ? 536 : t->mss, sent = 0;
-	bool fin = t->state == MW_TALK_CLOSING && !is_heard(t);
+	uint32_t most = t->mss == 0 ? 536 : t->mss;
+	bool fin = t->state == MW_TALK_CLOSING && !t->fin_acked;
 
 	t->segment.ack = t->rcv_nxt;
 	do {
@@ -243,8 +239,15 @@ static void send_out(struct mw_lane *lane, struct mw_talk *t)
 	t->fin_sent |= fin;
 }
 
+void mw_talk_repeat(struct mw_lane *lane, struct mw_talk *t)
+{
+	send_from(lane, t, 0);
+}
+
 void mw_talk_say(struct mw_lane *lane, struct mw_talk *t, const struct mw_dialogue_out *out)
 {
+	uint32_t said = t->snd_nxt - t->snd_una;
+
 	if (t->out_len + out->len > sizeof(t->out)) {
 		t->state = MW_TALK_CLOSING; /* one who talks on without listening */
 	} else {
@@ -253,15 +256,17 @@ void mw_talk_say(struct mw_lane *lane, struct mw_talk *t, const struct mw_dialog
 	}
 	if (out->close)
 		t->state = MW_TALK_CLOSING;
-	send_out(lane, t);
+	send_from(lane, t, said < t->out_len ? said : t->out_len); /* more: a FIN, again */
 	t->repeats = 0;
 	t->repeat_ns = lane->now_ns + MW_NS_PER_S;
 }
 
-static void note_ack(struct mw_talk *t, const struct mw_frame *f)
+static void note_ack(const struct mw_lane *lane, struct mw_talk *t, const struct mw_frame *f)
 {
 	uint32_t advance = f->ack - t->snd_una;
 
+	if (f->window == 0 && t->repeat_ns != 0)
+		t->repeats = 0; /* it is there and takes nothing yet (RFC 9293, 3.8.6.1) */
 	if (t->segment.has_ts && f->has_ts && (int32_t)(f->tsval - t->segment.tsecr) > 0)
 		t->segment.tsecr = f->tsval;
 	if (advance == 0 || advance > t->snd_nxt - t->snd_una)
@@ -269,14 +274,15 @@ static void note_ack(struct mw_talk *t, const struct mw_frame *f)
 	if (advance > t->out_len) { /* our FIN as well */
 		t->out_len = 0;
 		t->snd_una = f->ack;
+		t->fin_acked = true;
 		t->repeat_ns = 0;
 		return;
 	}
 	memmove(t->out, t->out + advance, t->out_len - advance);
 	t->out_len = (uint16_t)(t->out_len - advance);
 	t->snd_una = f->ack;
-	if (t->out_len == 0 && !t->fin_sent)
-		t->repeat_ns = 0;
+	t->repeats = 0;
+	t->repeat_ns = t->out_len == 0 && !t->fin_sent ? 0 : lane->now_ns + MW_NS_PER_S;
 }
 
 static void feed(struct mw_lane *lane, struct mw_talk *t, struct mw_span octets, const char *reply,
@@ -303,7 +309,7 @@ void mw_talk_segment(struct mw_lane *lane, struct mw_talk *t, const struct mw_pa
 	uint32_t skip = t->rcv_nxt - f->seq;
 	struct mw_dialogue_out out = {.len = 0};
 
-	note_ack(t, f);
+	note_ack(lane, t, f);
 	t->last_ns = lane->now_ns;
 	if (f->payload_len > 0 && f->payload_have == f->payload_len && skip <= f->payload_len) {
 		payload.data += skip;
@@ -317,8 +323,9 @@ void mw_talk_segment(struct mw_lane *lane, struct mw_talk *t, const struct mw_pa
 	}
 	if (out.len > 0 || (out.close && !t->fin_sent))
 		mw_talk_say(lane, t, &out);
-	else if (f->payload_len > 0 || (f->flags & MW_TCP_FIN) != 0)
-		send_out(lane, t); /* at least an acknowledgement; a repeat where it was lost */
+	else if (f->payload_len > 0 || (f->flags & MW_TCP_FIN) != 0 ||
+		 mw_seq_before(f->seq, t->rcv_nxt)) /* a keep-alive, the probe of a window */
+		mw_talk_repeat(lane, t);
 	if (is_done(t) && !t->spare)
 		linger(lane, t);
 	mw_talk_arm(lane, t);
@@ -348,7 +355,7 @@ static bool is_over(const struct mw_lane *lane, const struct mw_talk *t)
 {
 	uint8_t most = t->state == MW_TALK_SYN_RECEIVED ? REPEATS_SYN : REPEATS_DATA;
 
-	if (is_heard(t) && t->fin_seen)
+	if (t->fin_acked && t->fin_seen)
 		return !t->reset_due && lane->now_ns >= t->last_ns + MW_TALK_LINGER_NS;
 	return lane->now_ns >= t->last_ns + MW_TALK_IDLE_NS ||
 	       lane->now_ns >= t->since_ns + MW_TALK_LIFE_NS ||
@@ -387,7 +394,7 @@ void mw_responder_tick(struct mw_lane *lane)
 			if (t->state == MW_TALK_SYN_RECEIVED)
 				mw_talk_send_syn_ack(lane, &t->segment, t->snd_una, t->rcv_nxt);
 			else
-				send_out(lane, t);
+				mw_talk_repeat(lane, t);
 		}
 		mw_talk_arm(lane, t);
 	}

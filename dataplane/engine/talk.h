@@ -31,12 +31,13 @@ struct mw_talk {
 	struct mw_flow_link link;
 	enum mw_talk_state state;
 	uint32_t customer;
+	uint32_t client_isn;
 	uint32_t rcv_nxt; /* the client's next octet */
 	uint32_t snd_una; /* our oldest unacknowledged one */
 	uint32_t snd_nxt;
 	uint16_t mss; /* the client's */
 	uint8_t repeats;
-	bool fin_sent, fin_seen;
+	bool fin_sent, fin_acked, fin_seen;
 	bool spare;
 	bool reset_due; /* the server may not have heard that it is over */
 	uint8_t resets;
@@ -78,6 +79,8 @@ void mw_talk_remove(struct mw_lane *lane, struct mw_talk *talk);
 void mw_talk_arm(struct mw_lane *lane, struct mw_talk *talk);
 /* Puts a reply behind what is still unacknowledged and sends. */
 void mw_talk_say(struct mw_lane *lane, struct mw_talk *talk, const struct mw_dialogue_out *out);
+/* What is unacknowledged, or an acknowledgement alone (RFC 5961: to what is none of it). */
+void mw_talk_repeat(struct mw_lane *lane, struct mw_talk *talk);
 /* A segment of the client's on an established conversation. */
 void mw_talk_segment(struct mw_lane *lane, struct mw_talk *talk, const struct mw_packet *packet,
 	const struct mw_frame *frame, const char *reply);

@@ -9,6 +9,7 @@
 
 #include "common/base/time.h"
 #include "dataplane/proto/checksum.h"
+#include "tests/engine/header.h"
 
 static void server_takes(struct hand *hand, const uint8_t *frame, const struct mw_frame *f)
 {
@@ -43,6 +44,10 @@ static void on_frame(struct rig *rig, enum mw_port port, const uint8_t *frame, u
 	hand->made++;
 	if (port == MW_PORT_OUTSIDE) {
 		hand->made_to_server++;
+		if (len <= sizeof(hand->last_to_server)) {
+			memcpy(hand->last_to_server, frame, len);
+			hand->last_to_server_len = len;
+		}
 		server_takes(hand, frame, &f);
 	}
 	if (port == MW_PORT_INSIDE && len <= sizeof(hand->last_to_client) &&
@@ -167,6 +172,12 @@ enum mw_reason hand_raw(struct hand *hand, struct mw_segment *side, uint8_t flag
 		mw_checksum_rewrite(hand->frame, &f, (uint32_t)len);
 	}
 	size = finish_headers(hand, size, (uint32_t)len);
+	if (hand->ecn != 0) {
+		struct mw_frame f;
+
+		mw_frame_parse(hand->frame, size, size, &f);
+		header_set_ecn(hand->frame, &f, hand->ecn);
+	}
 	hand->packet = (struct mw_packet){.data = hand->frame,
 		.len = size,
 		.wire_len = size,

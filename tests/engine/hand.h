@@ -19,6 +19,7 @@ struct hand {
 	uint8_t option[20];		  /* of every segment, behind its others */
 	uint32_t option_len;		  /* a multiple of 4 */
 	uint16_t urgent;		  /* the urgent pointer */
+	uint8_t ecn;			  /* the ECN field of every packet */
 	struct mw_packet packet;	  /* the last one, as the lane left it */
 	uint8_t frame[HAND_FRAME];
 	/* what the lane made */
@@ -31,6 +32,8 @@ struct hand {
 	uint32_t to_client_len;
 	uint8_t last_to_client[2048]; /* its last frame */
 	uint32_t last_to_client_len;
+	uint8_t last_to_server[2048]; /* the last one the lane made for the server */
+	uint32_t last_to_server_len;
 	/* The client's octets as its server reads them: the first copy of each, whoever sent it,
 	 * by distance from `stream_first` (the octet behind the SYN). */
 	uint32_t stream_first;

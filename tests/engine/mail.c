@@ -1,12 +1,22 @@
 #include "tests/engine/mail.h"
 
 #include <assert.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "tests/engine/fake_scan.h"
 
-enum { STEP_GREETING, STEP_EHLO, STEP_ENVELOPE, STEP_DATA, STEP_CONTENT, STEP_QUIT, STEP_DONE };
+enum {
+	STEP_GREETING,
+	STEP_EHLO,
+	STEP_ENVELOPE,
+	STEP_DATA,
+	STEP_CONTENT,
+	STEP_QUIT,
+	STEP_LEFT,
+	STEP_DONE
+};
 
 static void add(struct mail_text *t, const char *text)
 {
@@ -25,7 +35,7 @@ static void compose(struct mail_text *t, struct net *net, uint32_t number, uint3
 	uint32_t size = net_random(net, size_max);
 	char line[120];
 
-	memset(t, 0, sizeof(*t));
+	memset(t, 0, offsetof(struct mail_text, octets));
 	t->bdat = net_random(net, 3) == 0;
 	t->bad = net_random(net, 3) == 0;
 	snprintf(line, sizeof(line), "Subject: message %u\r\n\r\n", number);
@@ -40,7 +50,10 @@ static void compose(struct mail_text *t, struct net *net, uint32_t number, uint3
 
 void mail_init(struct mail_pair *pair, struct net *net, uint32_t messages, uint32_t size_max)
 {
-	memset(pair, 0, sizeof(*pair));
+	assert(messages <= MAIL_MOST);
+	memset(pair, 0, offsetof(struct mail_pair, current)); /* not the texts: megabytes */
+	memset(&pair->current, 0, offsetof(struct mail_text, octets));
+	pair->leaves_behind = pair->tears = UINT32_MAX;
 	pair->to_send = messages;
 	pair->pipelining = net_random(net, 2) == 0;
 	pair->replies_awaited = 1;
@@ -48,12 +61,26 @@ void mail_init(struct mail_pair *pair, struct net *net, uint32_t messages, uint3
 		compose(&pair->sent[i], net, i, size_max);
 }
 
+void mail_choose_bad(struct mail_pair *pair, uint32_t number)
+{
+	for (uint32_t i = 0; i < pair->to_send; i++) {
+		struct mail_text *t = &pair->sent[i];
+		uint8_t *phrase = memmem(t->octets, t->len, FAKE_PHRASE, strlen(FAKE_PHRASE));
+
+		if (phrase != NULL && i != number)
+			memcpy(phrase, "some other text", strlen(FAKE_PHRASE));
+		if (phrase == NULL && i == number)
+			add(t, "\r\n" FAKE_PHRASE "\r\n");
+		t->bad = i == number;
+	}
+}
+
 static void say(struct net *net, enum net_end end, const char *text)
 {
 	net_write(net, end, text, strlen(text));
 }
 
-static void send_data(struct net *net, const struct mail_text *t)
+static void send_data(struct net *net, const struct mail_text *t, bool torn)
 {
 	bool line_start = true;
 	static uint8_t out[2 * MAIL_MAX];
@@ -65,15 +92,22 @@ static void send_data(struct net *net, const struct mail_text *t)
 		out[len++] = t->octets[i];
 		line_start = i > 0 && t->octets[i - 1] == '\r' && t->octets[i] == '\n';
 	}
-	net_write(net, NET_CLIENT, out, len);
-	say(net, NET_CLIENT, ".\r\n");
+	net_write(net, NET_CLIENT, out, torn ? len / 2 : len);
+	if (!torn)
+		say(net, NET_CLIENT, ".\r\n");
 }
 
-static uint32_t send_bdat(struct net *net, const struct mail_text *t)
+static uint32_t send_bdat(struct net *net, const struct mail_text *t, bool torn)
 {
 	uint32_t at = 0, chunks = 0;
 	char command[40];
 
+	if (torn) {
+		snprintf(command, sizeof(command), "BDAT %u LAST\r\n", t->len);
+		say(net, NET_CLIENT, command);
+		net_write(net, NET_CLIENT, t->octets, t->len / 2);
+		return 1;
+	}
 	do {
 		uint32_t len = 1 + net_random(net, t->len);
 		bool last;
@@ -93,22 +127,23 @@ static uint32_t send_bdat(struct net *net, const struct mail_text *t)
 	return chunks + 1;
 }
 
-static void client_next(struct mail_pair *pair, struct net *net)
+static void client_step(struct mail_pair *pair, struct net *net)
 {
 	const struct mail_text *t = &pair->sent[pair->next_message];
+	bool torn = pair->next_message == pair->tears;
 	char line[80];
 
 	switch (pair->step) {
 	case STEP_GREETING:
 		say(net, NET_CLIENT, "EHLO client.example\r\n");
-		pair->replies_awaited = 1;
+		pair->replies_awaited += 1;
 		pair->step = STEP_EHLO;
 		break;
 	case STEP_EHLO:
 	case STEP_CONTENT:
 		if (pair->next_message == pair->to_send) {
 			say(net, NET_CLIENT, "QUIT\r\n");
-			pair->replies_awaited = 1;
+			pair->replies_awaited += 1;
 			pair->step = STEP_QUIT;
 			break;
 		}
@@ -117,12 +152,12 @@ static void client_next(struct mail_pair *pair, struct net *net)
 		say(net, NET_CLIENT, line);
 		say(net, NET_CLIENT,
 			"RCPT TO:<one@server.example>\r\nRCPT TO:<two@server.example>\r\n");
-		pair->replies_awaited = 3;
+		pair->replies_awaited += 3;
 		pair->step = STEP_ENVELOPE;
 		if (!pair->pipelining)
 			break;
 		if (t->bdat) {
-			pair->replies_awaited += send_bdat(net, t);
+			pair->replies_awaited += send_bdat(net, t, torn);
 			pair->next_message++;
 			pair->step = STEP_CONTENT;
 		} else {
@@ -133,20 +168,22 @@ static void client_next(struct mail_pair *pair, struct net *net)
 		break;
 	case STEP_ENVELOPE:
 		if (t->bdat) {
-			pair->replies_awaited = send_bdat(net, t);
+			pair->replies_awaited += send_bdat(net, t, torn);
 			pair->next_message++;
 			pair->step = STEP_CONTENT;
 		} else {
 			say(net, NET_CLIENT, "DATA\r\n");
-			pair->replies_awaited = 1;
+			pair->replies_awaited += 1;
 			pair->step = STEP_DATA;
 		}
 		break;
 	case STEP_DATA:
-		send_data(net, t);
+		send_data(net, t, torn);
 		pair->next_message++;
-		pair->replies_awaited = 1;
+		pair->replies_awaited += 1;
 		pair->step = STEP_CONTENT;
+		break;
+	case STEP_LEFT:
 		break;
 	case STEP_QUIT:
 		pair->step = STEP_DONE;
@@ -157,13 +194,44 @@ static void client_next(struct mail_pair *pair, struct net *net)
 	}
 }
 
+/* Message `number` is out: is it the last one for this client, who closes behind it and reads on?
+ */
+static bool leaves(struct mail_pair *pair, struct net *net, uint32_t number)
+{
+	if (number != pair->leaves_behind && number != pair->tears)
+		return false;
+	pair->step = STEP_LEFT;
+	net_close(net, NET_CLIENT);
+	return true;
+}
+
+void mail_leave(struct mail_pair *pair, struct net *net)
+{
+	pair->step = STEP_LEFT;
+	net_close(net, NET_CLIENT);
+}
+
+static void client_next(struct mail_pair *pair, struct net *net)
+{
+	uint32_t before;
+
+	net_cork(net, NET_CLIENT, pair->eager);
+	/* The end of data may be followed by the next commands at once (RFC 2920, 3.1). */
+	do {
+		before = pair->next_message;
+		client_step(pair, net);
+	} while (pair->next_message != before && !leaves(pair, net, before) && pair->eager &&
+		 pair->pipelining);
+	net_cork(net, NET_CLIENT, false);
+}
+
 static void client_data(struct mail_pair *pair, struct net *net)
 {
 	struct net_peer *p = &net->peer[NET_CLIENT];
 
-	while (p->in_read < p->in_len) {
+	while (p->in_read < p->in_given) {
 		const uint8_t *line = p->in + p->in_read;
-		const uint8_t *end = memchr(line, '\n', p->in_len - p->in_read);
+		const uint8_t *end = memchr(line, '\n', p->in_given - p->in_read);
 		size_t len;
 
 		if (end == NULL)
@@ -178,21 +246,27 @@ static void client_data(struct mail_pair *pair, struct net *net)
 			snprintf(pair->refusal, sizeof(pair->refusal), "%s", pair->last_reply);
 			pair->refused = true;
 			pair->next_message = pair->to_send;
-			pair->step = STEP_CONTENT;
+			if (pair->step != STEP_LEFT)
+				pair->step = STEP_CONTENT;
 		}
 		if (pair->replies_awaited > 0 && --pair->replies_awaited == 0)
 			client_next(pair, net);
 	}
-	if (p->fin_received && pair->step != STEP_DONE) {
+	if (p->fin_received && p->in_given == p->in_len && pair->step != STEP_DONE) {
 		pair->step = STEP_DONE;
 		net_close(net, NET_CLIENT);
 	}
 }
 
+static void copy(struct mail_text *to, const struct mail_text *from)
+{
+	memcpy(to, from, offsetof(struct mail_text, octets) + from->len);
+}
+
 static void stored(struct mail_pair *pair, struct net *net)
 {
 	assert(pair->stored_count < MAIL_STORED);
-	pair->stored[pair->stored_count++] = pair->current;
+	copy(&pair->stored[pair->stored_count++], &pair->current);
 	pair->current.len = 0;
 	if (pair->on_stored != NULL)
 		pair->on_stored(pair->ctx, pair);
@@ -201,7 +275,7 @@ static void stored(struct mail_pair *pair, struct net *net)
 
 static bool server_body(struct mail_pair *pair, struct net *net, struct net_peer *p)
 {
-	while (pair->in_data && p->in_read < p->in_len) {
+	while (pair->in_data && p->in_read < p->in_given) {
 		struct mail_text *t = &pair->current;
 		uint8_t c;
 
@@ -226,7 +300,7 @@ static bool server_body(struct mail_pair *pair, struct net *net, struct net_peer
 		}
 		stored(pair, net);
 	}
-	while (pair->chunk_left > 0 && p->in_read < p->in_len) {
+	while (pair->chunk_left > 0 && p->in_read < p->in_given) {
 		if (pair->current.len == MAIL_MAX)
 			return false;
 		pair->current.octets[pair->current.len++] = p->in[p->in_read++];
@@ -295,9 +369,9 @@ static void server_data(struct mail_pair *pair, struct net *net)
 
 	if (p->open && p->out_len == 0)
 		say(net, NET_SERVER, "220 server.example ESMTP\r\n");
-	while (!p->fin_wanted && server_body(pair, net, p) && p->in_read < p->in_len) {
+	while (!p->fin_wanted && server_body(pair, net, p) && p->in_read < p->in_given) {
 		const uint8_t *start = p->in + p->in_read;
-		const uint8_t *end = memchr(start, '\n', p->in_len - p->in_read);
+		const uint8_t *end = memchr(start, '\n', p->in_given - p->in_read);
 
 		if (end == NULL)
 			return;
@@ -305,7 +379,7 @@ static void server_data(struct mail_pair *pair, struct net *net)
 		p->in_read += (uint32_t)(end - start) + 1;
 		server_line(pair, net, line);
 	}
-	if (p->fin_received && !p->fin_wanted)
+	if (p->fin_received && p->in_given == p->in_len && !p->fin_wanted)
 		net_close(net, NET_SERVER);
 }
 

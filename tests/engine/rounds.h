@@ -1,5 +1,5 @@
 /* Seeds of a test that runs many conversations: MW_TEST_SEED runs that one alone, MW_TEST_ROUNDS so
- * many of each kind. Include behind cmocka.h. */
+ * many of each kind, from MW_TEST_FIRST on (1). Include behind cmocka.h. */
 #ifndef MW_TESTS_ENGINE_ROUNDS_H
 #define MW_TESTS_ENGINE_ROUNDS_H
 
@@ -13,19 +13,24 @@ static int print_seed(void **state)
 	return 0;
 }
 
-static uint64_t first(void)
+static uint64_t number_of(const char *variable, uint64_t usual)
 {
-	const char *seed = getenv("MW_TEST_SEED");
+	const char *text = getenv(variable);
 
-	return seed != NULL ? strtoull(seed, NULL, 10) : 1;
+	return text != NULL ? strtoull(text, NULL, 10) : usual;
 }
 
+static uint64_t first(void)
+{
+	return number_of("MW_TEST_SEED", number_of("MW_TEST_FIRST", 1));
+}
+
+/* The last one. */
 static uint64_t rounds(uint64_t usual)
 {
 	if (getenv("MW_TEST_SEED") != NULL)
 		return first();
-	return getenv("MW_TEST_ROUNDS") != NULL ? strtoull(getenv("MW_TEST_ROUNDS"), NULL, 10)
-						: usual;
+	return first() + number_of("MW_TEST_ROUNDS", usual) - 1;
 }
 
 #endif

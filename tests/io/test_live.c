@@ -15,6 +15,7 @@
 
 #include <arpa/inet.h>
 #include <fcntl.h>
+#include <net/if.h>
 #include <netinet/in.h>
 #include <poll.h>
 #include <signal.h>
@@ -22,6 +23,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <sys/wait.h>
@@ -47,10 +49,21 @@ static char dir[] = "/tmp/mw-live-XXXXXX", told_path[64]; /* what it says, with 
 static struct mw_env env;
 static struct mw_policy policy;
 
+static pid_t running; /* 0: none; a test that fails leaves it behind */
+
 struct run {
 	pid_t pid;
 	int out; /* its stdout */
 };
+
+static void kill_running(void)
+{
+	if (running == 0)
+		return;
+	kill(running, SIGKILL);
+	waitpid(running, NULL, 0);
+	running = 0;
+}
 
 static struct run begin(const char *inside, const char *state_dir)
 {
@@ -65,6 +78,7 @@ static struct run begin(const char *inside, const char *state_dir)
 	struct run run;
 	int ends[2];
 
+	kill_running();
 	sigemptyset(&none);
 	assert_int_equal(pipe2(ends, O_CLOEXEC), 0);
 	posix_spawn_file_actions_init(&actions);
@@ -82,6 +96,7 @@ static struct run begin(const char *inside, const char *state_dir)
 		free(argv[i]);
 	close(ends[1]);
 	run.out = ends[0];
+	running = run.pid;
 	return run;
 }
 
@@ -113,16 +128,17 @@ static void wait_ready(const struct run *run)
 	assert_string_equal(text, "ready\n");
 }
 
-/* Its exit status, within ten seconds; 1000 + signal when it was killed. */
+/* Its exit status, within half a minute; 1000 + signal when it was killed. */
 static int end(struct run *run, int signal_number)
 {
 	int status = 0;
 
 	if (signal_number)
 		kill(run->pid, signal_number);
-	for (int i = 0; i < 1000; i++) {
+	for (int i = 0; i < 3000; i++) {
 		if (waitpid(run->pid, &status, WNOHANG) == run->pid) {
 			close(run->out);
+			running = 0;
 			return WIFEXITED(status) ? WEXITSTATUS(status) : 1000 + WTERMSIG(status);
 		}
 		usleep(10000);
@@ -202,6 +218,7 @@ static int tear_down(void **state)
 {
 	if (!allowed)
 		return 0;
+	kill_running();
 	mw_env_close(&env);
 	return wires_do("rm -r %s", dir) ? 0 : -1;
 }
@@ -462,6 +479,35 @@ static int listen_at(const char *address, uint16_t port)
 	return fd;
 }
 
+/* The service manager's end, and how often it was told that all is well. Ten messages fit in; then
+ * who sends one waits. */
+static int notify = -1;
+static uint32_t alive;
+
+static void notify_begin(void)
+{
+	struct sockaddr_un at = {.sun_family = AF_UNIX};
+	int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+
+	snprintf(at.sun_path, sizeof(at.sun_path), "%s/notify", dir);
+	assert_true(fd >= 0);
+	unlink(at.sun_path);
+	assert_int_equal(bind(fd, (struct sockaddr *)&at, sizeof(at)), 0);
+	setenv("NOTIFY_SOCKET", at.sun_path, 1);
+	notify = fd;
+	alive = 0;
+}
+
+static void notify_hear(void)
+{
+	char text[256];
+
+	for (ssize_t n; notify >= 0 && (n = recv(notify, text, sizeof(text) - 1, 0)) > 0;) {
+		text[n] = '\0';
+		alive += strstr(text, "WATCHDOG=1") != NULL;
+	}
+}
+
 /* Greets who comes. One who has lost patience meanwhile has reset the connection; of the others
  * each says QUIT and ends with a FIN. `listening` -1: nobody greets. */
 static uint32_t greeted;
@@ -473,6 +519,7 @@ static void greet(int listening)
 	char text[16] = "";
 	int fd = listening < 0 ? -1 : accept(listening, NULL, NULL);
 
+	notify_hear();
 	if (fd < 0)
 		return;
 	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
@@ -485,10 +532,10 @@ static void greet(int listening)
 	close(fd);
 }
 
-/* Within ten seconds; meanwhile the gateway greets. */
+/* Within twenty seconds; meanwhile the gateway greets. */
 static void is_told(const char *words, uint32_t times, int listening)
 {
-	for (int i = 0; i < 2000; i++) {
+	for (int i = 0; i < 4000; i++) {
 		greet(listening);
 		if (i % 20 == 0 && has_told(words) >= times)
 			break;
@@ -498,32 +545,51 @@ static void is_told(const char *words, uint32_t times, int listening)
 		fail_msg("not told as often as it should be: %s", words);
 }
 
-static int notify_socket(void)
+static void mac_of(const char *iface, uint8_t mac[6])
 {
-	struct sockaddr_un at = {.sun_family = AF_UNIX};
-	int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	struct ifreq request = {.ifr_flags = 0};
 
-	snprintf(at.sun_path, sizeof(at.sun_path), "%s/notify", dir);
-	assert_true(fd >= 0);
-	unlink(at.sun_path);
-	assert_int_equal(bind(fd, (struct sockaddr *)&at, sizeof(at)), 0);
-	setenv("NOTIFY_SOCKET", at.sun_path, 1);
-	return fd;
+	snprintf(request.ifr_name, sizeof(request.ifr_name), "%s", iface);
+	assert_true(fd >= 0 && ioctl(fd, SIOCGIFHWADDR, &request) == 0);
+	memcpy(mac, request.ifr_hwaddr.sa_data, 6);
+	close(fd);
+}
+
+/* Is a SYN of his led to the gateway: to its MAC, from ours, and untouched behind them? */
+static bool is_diverted(int inside, int gateway, int listening, const char *customer, uint16_t port)
+{
+	uint8_t frame[64], got[2048], to[6], from[6];
+	size_t len = make_syn(frame, customer, port);
+
+	mac_of("far2", to);
+	mac_of("near2", from);
+	assert_int_equal(send(inside, frame, len, 0), (ssize_t)len);
+	for (int i = 0; i < 400; i++) {
+		size_t n = wires_receive(gateway, got, sizeof(got));
+
+		if (n >= len && memcmp(got + 12, frame + 12, len - 12) == 0 &&
+			memcmp(got, to, 6) == 0 && memcmp(got + 6, from, 6) == 0)
+			return true;
+		greet(listening); /* it stays up meanwhile */
+		if (n == 0)
+			usleep(500);
+	}
+	return false;
 }
 
 static void the_gateway_is_kept(void **state)
 {
 	struct mw_divert_settings none = {.vlan = 0}, s = {.check_port = 25,
-							      .check_every_ms = 300,
-							      .check_timeout_ms = 250,
+							      .check_every_ms = 500,
+							      .check_timeout_ms = 450,
 							      .fall = 2,
 							      .rise = 2,
 							      .fallback = MW_DIVERT_LATER};
 	struct mw_event_lane lane;
-	int listening, notify, fd[2];
-	uint32_t alive = 0;
+	int listening, fd[3];
+	bool steered = false, put_off = false;
 	struct run run;
-	char text[64];
 
 	if (!allowed)
 		skip();
@@ -532,7 +598,7 @@ static void the_gateway_is_kept(void **state)
 	assert_int_equal(mw_ip_parse("192.0.2.1", &s.address_v4), 0);
 	put_divert(&s);
 	divert = "near2";
-	notify = notify_socket();
+	notify_begin();
 	run = begin("near0", dir);
 	unsetenv("NOTIFY_SOCKET");
 	wait_ready(&run);
@@ -547,9 +613,21 @@ static void the_gateway_is_kept(void **state)
 	fd[0] = wires_open("far0");
 	fd[1] = wires_open("far1");
 	exchange(fd);
+	/* All lanes know of it: who is under DIVERT goes there, nobody else. */
+	fd[2] = wires_open("far2");
+	set_verdict(0, MW_VERDICT_DIVERT);
+	for (uint16_t i = 0; i < 50 && !steered; i++)
+		steered = is_diverted(fd[0], fd[2], listening, HONEST, (uint16_t)(32000 + i));
+	assert_true(steered);
+	assert_false(is_diverted(fd[0], fd[2], listening, REFUSED, 32100));
+	close(fd[2]);
+	is_told("gateway 192.0.2.2 is down: ", 2, -1); /* it accepts, and says nothing */
+	for (uint16_t i = 0; i < 20 && !put_off; i++)  /* later, says the policy: by us */
+		put_off = try_syn(fd, HONEST, (uint16_t)(32200 + i)) == ANSWERED;
+	assert_true(put_off);
+	set_verdict(0, MW_VERDICT_PASS);
 	close(fd[0]);
 	close(fd[1]);
-	is_told("gateway 192.0.2.2 is down: ", 2, -1); /* it accepts, and says nothing */
 	assert_int_equal(has_told("no greeting came in time"), 1);
 	close(listening);
 	listening = listen_at("::ffff:192.0.2.2", 26); /* followed without a restart */
@@ -584,11 +662,9 @@ static void the_gateway_is_kept(void **state)
 	}
 	assert_int_equal(end(&run, SIGTERM), 0);
 	close(listening);
-	for (ssize_t n; (n = recv(notify, text, sizeof(text) - 1, 0)) > 0;) {
-		text[n] = '\0';
-		alive += strstr(text, "WATCHDOG=1") != NULL;
-	}
+	notify_hear();
 	close(notify);
+	notify = -1;
 	assert_true(alive >= 4); /* one a second */
 	assert_true(greeted >= 5);
 	assert_int_equal(has_told("stands still"), 0);

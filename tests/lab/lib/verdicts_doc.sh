@@ -50,12 +50,16 @@ doc_user() { # CLIENT FIRST AGAIN
 	esac
 }
 
-doc_late() { # CLIENT COPIES LATE
-	if [[ $2 -gt 0 ]]; then
+doc_late() { # VERDICT MOMENT CLIENT COPIES LATE
+	if [[ $4 -gt 0 ]]; then
 		printf -- '-'
-	elif [[ $3 -gt 0 ]]; then
+	elif [[ $1 == drop && $2 == mid ]]; then
+		# Which of these depends on how long it takes until TCP repeats something.
+		printf 'his TCP still repeats what was dropped, and the letter may arrive by that'
+		[[ $3 == raw ]] || printf '; it arrives in any case, perhaps twice'
+	elif [[ $5 -gt 0 ]]; then
 		printf 'it arrives'
-	elif [[ $1 == raw ]]; then
+	elif [[ $3 == raw ]]; then
 		printf 'he has to send it again'
 	else
 		printf 'he has to write it again'
@@ -69,8 +73,8 @@ verdicts_doc_row() { # VERDICT MOMENT ROW CLIENT 4|6 SEEN TEXT
 	[[ $first != sent ]] || text=''
 	# no address, name or number of the lab's, which differ from run to run and from family to family
 	text=$(sed -E 's/ ?\(in reply to [^)]*\)//g; s/[0-9a-f:.]+\[[^]]*\](:25)?/the server/g; s/H=[^ ]+ \[[^]]+\]:? ?//g; s/, ticket \(none\)//g
-		s/:?<[^>]*>//g; s/ \([0-9]+ bytes written\)?//; s/ -- message may.*//; s/ while sending (message body|end of data)/ in the letter/; s/[|]/\\|/g; s/\)$//' <<<"$text")
-	body="$(doc_server "$2" "$3" "$copies" "$way") | $(doc_user "$4" "$first" "$again") | $(doc_late "$4" "$copies" "$late") |"
+		s/:?<[^>]*>//g; s/ \([0-9]+ bytes written\)?//; s/ -- message may[^;]*//; s/ while sending (message body|end of data)/ in the letter/; s/[|]/\\|/g; s/\)$//' <<<"$text")
+	body="$(doc_server "$2" "$3" "$copies" "$way") | $(doc_user "$4" "$first" "$again") | $(doc_late "$1" "$2" "$4" "$copies" "$late") |"
 	body="$first$([[ $again == - ]] || printf ', again %s' "$again")${text:+: $text} | $body"
 	if [[ $5 == 6 && $DOC_LAST == "$1 $2 $4 $body" ]]; then
 		sed -i '$s/| IPv4 |/| both |/' "$doc_rows"
