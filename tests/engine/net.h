@@ -1,7 +1,7 @@
 /*
- * A small internet on virtual time: a mail client and a mail server, each with a plain TCP, and the
- * lane between them; each of the four ways loses, delays (and so reorders) and repeats packets as
- * the seed says. Nothing here reads a clock.
+ * A small internet on virtual time: a mail client and a mail server, each with a plain TCP or one
+ * with habits (net_enrich), and the lane between them; each of the four ways loses, delays (and so
+ * reorders) and repeats packets as the seed says. Nothing here reads a clock.
  */
 #ifndef MW_TESTS_ENGINE_NET_H
 #define MW_TESTS_ENGINE_NET_H

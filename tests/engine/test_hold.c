@@ -675,6 +675,12 @@ static void there_is_one_end(void **state)
 	assert_int_equal(f.flags, ACK);
 	assert_int_equal(f.seq, server->seq);
 	assert_int_equal(f.ack, client->seq);
+	/* What is left of it answers what comes late, takes nobody's place, and goes. */
+	assert_int_equal(hand.rig.lane->responder->table.used, 1);
+	assert_int_equal(hand.rig.lane->responder->spares, 1);
+	assert_int_equal(hand.rig.lane->use[0].responders, 0);
+	for (int i = 0; i < 100; i++)
+		hand_poll(&hand, MW_TALK_LINGER_NS / 50);
 	assert_int_equal(hand.rig.lane->responder->table.used, 0);
 	hand_close(&hand);
 }
