@@ -435,6 +435,7 @@ size_t mw_policy_settings_encode(const struct mw_policy_settings *rec, uint8_t *
 	mw_wire_write_bool(&w, rec->observe);
 	write_reachable(&w, rec);
 	mw_divert_write(&w, &rec->divert);
+	mw_wire_write_text(&w, rec->divert_reply, sizeof(rec->divert_reply), MW_WIRE_ASCII);
 	return mw_writer_len(&w);
 }
 
@@ -469,5 +470,6 @@ int mw_policy_settings_decode(struct mw_span in, struct mw_policy_settings *out)
 	out->observe = mw_wire_read_bool(&r);
 	read_reachable(&r, out);
 	mw_divert_read(&r, &out->divert);
+	mw_wire_read_text(&r, out->divert_reply, sizeof(out->divert_reply), MW_WIRE_ASCII);
 	return finish(&r);
 }

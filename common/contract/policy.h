@@ -118,6 +118,10 @@ struct mw_policy_settings {
 	uint8_t reachable_count;
 	struct mw_prefix reachable[MW_REACHABLE_MAX]; /* servers: the abuse desk's own, say */
 	struct mw_divert_settings divert;
+	/* What a customer who is diverted by his class hears while the gateway is down, behind
+	 * "450 4.7.1 " or "550 5.7.1 "; where a verdict was set for him, that has a text of its
+	 * own. */
+	char divert_reply[MW_REPLY_TEXT_MAX];
 };
 
 /* The key alone, as the line table has it: octet order is network, then length; VLANs come last. */

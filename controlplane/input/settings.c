@@ -120,6 +120,7 @@ void mw_settings_to_policy(const struct mw_settings *s, struct mw_policy_setting
 	out->default_threshold_milli = c != NULL ? c->spam_threshold_milli : 2000;
 	snprintf(out->banner_name, sizeof(out->banner_name), "%s", s->smtp.banner_name);
 	fill_in(s, s->smtp.refuse_reply, "", out->refuse_reply);
+	fill_in(s, s->divert.reply, "", out->divert_reply);
 }
 
 static void fill_in(const struct mw_settings *s, const char *text, const char *ticket,

@@ -34,7 +34,10 @@ static struct mw_ruling most_particular(
 		if (is_set(entry, now_s))
 			return (struct mw_ruling){.verdict = entry->verdict, .reply = entry->reply};
 	}
-	return (struct mw_ruling){.verdict = (enum mw_verdict)customer->class_verdict, .reply = ""};
+	return (struct mw_ruling){.verdict = (enum mw_verdict)customer->class_verdict,
+		.reply = customer->class_verdict == MW_VERDICT_DIVERT
+				 ? snapshot->settings.divert_reply
+				 : ""};
 }
 
 struct mw_ruling mw_ruling_of(const struct mw_lane *lane, uint32_t line, const struct mw_ip *server)

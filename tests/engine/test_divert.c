@@ -28,7 +28,7 @@ static const uint8_t client_mac[6] = {2, 0, 0, 0, 0, 2};
 static struct {
 	enum mw_divert_fallback fallback;
 	uint16_t vlan;
-	bool observe;
+	bool observe, by_class;
 } policy;
 
 static void with_gateway(struct rig *rig, struct mw_snapshot_input *in,
@@ -40,6 +40,11 @@ static void with_gateway(struct rig *rig, struct mw_snapshot_input *in,
 	d->fallback = policy.fallback;
 	d->vlan = policy.vlan;
 	settings->observe = policy.observe;
+	if (policy.by_class) {
+		customer[0].class_verdict = MW_VERDICT_DIVERT;
+		in->verdict_count = 0;
+		strcpy(settings->divert_reply, "by class");
+	}
 	mw_ip_parse("198.51.100.9", &d->gateway_v4);
 	mw_ip_parse("198.51.100.8", &d->address_v4);
 	mw_ip_parse("2001:db8:ffff::9", &d->gateway_v6);
@@ -480,6 +485,16 @@ static void down_later(void **state)
 	assert_int_equal(hand.rig.divert.diverted, 1);
 }
 
+/* One whose class is diverted, and who has no verdict of his own, hears the settings' sentence. */
+static void down_by_class(void **state)
+{
+	policy.by_class = true;
+	open_hand(false, MW_DIVERT_REFUSE);
+	talk_to_us("550 5.7.1 by class\r\n");
+	close_hand();
+	policy.by_class = false;
+}
+
 static void down_refuse(void **state)
 {
 	open_hand(false, MW_DIVERT_REFUSE);
@@ -845,6 +860,7 @@ int main(void)
 		cmocka_unit_test(answers_without_a_connection_end_here),
 		cmocka_unit_test(no_gateway_no_divert),
 		cmocka_unit_test(down_later),
+		cmocka_unit_test(down_by_class),
 		cmocka_unit_test(down_refuse),
 		cmocka_unit_test(down_pass),
 		cmocka_unit_test(down_in_the_handshake),

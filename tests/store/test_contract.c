@@ -85,6 +85,7 @@ static void make(enum kind kind, union record *r)
 			.banner_name = "mx.example.net",
 			.refuse_reply = "message refused, please call +49 89 1234",
 			.observe = true,
+			.divert_reply = "the check of mail is not available",
 			.reachable_count = 1,
 			.divert = {.mac = {2, 0, 0, 0, 0, 1},
 				.vlan = 7,
@@ -549,6 +550,7 @@ static void test_largest(void **state)
 	assert_true(encode(LANE, &r, buf, sizeof(buf)) > 0);
 	make(SETTINGS, &r);
 	memset(r.settings.refuse_reply, 'x', sizeof(r.settings.refuse_reply) - 1);
+	memset(r.settings.divert_reply, 'x', sizeof(r.settings.divert_reply) - 1);
 	r.settings.reachable_count = MW_REACHABLE_MAX;
 	memset(r.settings.ruleset_path, 'x', sizeof(r.settings.ruleset_path) - 1);
 	memset(r.settings.banner_name, 'x', sizeof(r.settings.banner_name) - 1);
