@@ -84,9 +84,19 @@ void mw_talk_remove(struct mw_lane *lane, struct mw_talk *t)
 	mw_flow_remove(&lane->responder->table, t);
 }
 
+static bool is_closed(const struct mw_talk *t)
+{
+	return t->fin_acked && t->fin_seen;
+}
+
+static uint64_t quiet_until_ns(const struct mw_talk *t)
+{
+	return t->last_ns + (is_closed(t) ? MW_TALK_WAIT_NS : MW_TALK_IDLE_NS);
+}
+
 void mw_talk_arm(struct mw_lane *lane, struct mw_talk *t)
 {
-	uint64_t due = t->last_ns + MW_TALK_IDLE_NS;
+	uint64_t due = quiet_until_ns(t);
 
 	if (t->repeat_ns != 0 && t->repeat_ns < due)
 		due = t->repeat_ns;
@@ -197,11 +207,6 @@ static void note_ack(const struct mw_lane *lane, struct mw_talk *t, const struct
 	t->repeat_ns = t->out_len == 0 && !t->fin_sent ? 0 : lane->now_ns + MW_NS_PER_S;
 }
 
-static bool is_closed(const struct mw_talk *t)
-{
-	return t->fin_acked && t->fin_seen;
-}
-
 static void feed(struct mw_lane *lane, struct mw_talk *t, struct mw_span octets, const char *reply,
 	struct mw_dialogue_out *out)
 {
@@ -243,10 +248,7 @@ void mw_talk_segment(struct mw_lane *lane, struct mw_talk *t, const struct mw_pa
 	else if (f->payload_len > 0 || (f->flags & MW_TCP_FIN) != 0 ||
 		 mw_seq_before(f->seq, t->rcv_nxt)) /* a keep-alive, the probe of a window */
 		mw_talk_repeat(lane, t);
-	if (is_closed(t) && !t->reset_due)
-		mw_talk_remove(lane, t);
-	else
-		mw_talk_arm(lane, t);
+	mw_talk_arm(lane, t);
 }
 
 void mw_talk_reset_server(struct mw_lane *lane, const struct mw_talk *t)
@@ -273,10 +275,9 @@ static bool is_over(const struct mw_lane *lane, const struct mw_talk *t)
 {
 	uint8_t most = t->state == MW_TALK_SYN_RECEIVED ? REPEATS_SYN : REPEATS_DATA;
 
-	if (is_closed(t))
-		return !t->reset_due;
-	return lane->now_ns >= t->last_ns + MW_TALK_IDLE_NS ||
-	       lane->now_ns >= t->since_ns + MW_TALK_LIFE_NS ||
+	if (is_closed(t) && t->reset_due)
+		return false;
+	return lane->now_ns >= quiet_until_ns(t) || lane->now_ns >= t->since_ns + MW_TALK_LIFE_NS ||
 	       (t->repeat_ns != 0 && t->repeats >= most && lane->now_ns >= t->repeat_ns);
 }
 

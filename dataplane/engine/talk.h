@@ -14,6 +14,10 @@
 #include "dataplane/engine/left.h"
 
 #define MW_TALK_IDLE_NS (60 * MW_NS_PER_S)
+/* Both ends have said FIN: it stays, for the client may not have heard that its own was, and
+ * repeats it (TIME-WAIT, RFC 9293, 3.6.1; not for two maximum segment lifetimes: entries are few).
+ */
+#define MW_TALK_WAIT_NS (10 * MW_NS_PER_S)
 /* Of one that goes on behind a refused message without an end. */
 #define MW_TALK_LIFE_NS (300 * MW_NS_PER_S)
 
