@@ -18,8 +18,10 @@
 #define MW_TALK_IDLE_NS (60 * MW_NS_PER_S)
 /* Of one that goes on behind a refused message without an end. */
 #define MW_TALK_LIFE_NS (300 * MW_NS_PER_S)
-/* Behind the end of both sides, for what the client says once more (RFC 9293, TIME-WAIT). */
-#define MW_TALK_LINGER_NS (4 * MW_NS_PER_S)
+/* Both ends have said FIN: it stays, for the client may not have heard that its own was, and
+ * repeats it (TIME-WAIT, RFC 9293, 3.6.1; not for two maximum segment lifetimes). It takes nobody's
+ * place. */
+#define MW_TALK_LINGER_NS (10 * MW_NS_PER_S)
 
 enum mw_talk_state {
 	MW_TALK_SYN_RECEIVED, /* our SYN-ACK was sent */
