@@ -1,12 +1,12 @@
 #!/bin/bash
-# The whole story, live: honest mail passes, a spamming customer is found, called, refused, and freed
-# again. Every step is checked as it is told; the first one that does not happen ends it with status 1.
+# The whole story, live: honest mail passes, a spamming customer is found, led through the antivirus gateway,
+# called, refused, and freed again. Every step is checked as it is told; the first one that does not happen ends it with status 1.
 set -euo pipefail
 
 MW_ROOT=$(cd "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")/../.." && pwd)
 MW_PROGRAM=scripts/run
-for part in scripts/lib/say scripts/lib/install scripts/lib/build \
-	tests/lab/lib/net tests/lab/lib/mail tests/lab/lib/appliance tests/lab/lib/lab; do
+for part in scripts/lib/say scripts/lib/install scripts/lib/build scripts/lib/unpack \
+	tests/lab/lib/net tests/lab/lib/mail tests/lab/lib/gateway tests/lab/lib/appliance tests/lab/lib/lab; do
 	# shellcheck source=/dev/null
 	. "$MW_ROOT/$part.sh"
 done
@@ -77,8 +77,13 @@ story_begins() {
 	tell "Mailweir stands between two customers and the internet, like a piece of cable that reads mail." \
 		"Sunrise Bakery (203.0.113.7) is honest. At Gadget Outlet (203.0.113.66) a machine has been taken" \
 		"over by spammers. Both send by mail servers of their own, here two Postfix, to the recipients'" \
-		"server at 198.51.100.25. The provider's abuse desk works with the tool weirctl."
+		"server at 198.51.100.25. Behind a third port stands the provider's antivirus gateway, with a scanner" \
+		"of its own. The provider's abuse desk works with the tool weirctl."
+	gateway_net
 	lab_servers
+	gateway_scanner
+	gateway_postfix inet:127.0.0.1:8891
+	mapfile -t LAB_SETTINGS < <(gateway_settings pass)
 	appliance_prepare "$DEADLINE"
 	plane_start control || failed 'the control plane starts' 'it ended'
 	printf '   ok: the control plane runs (%s)\n' "$(weirctl --version)"
@@ -86,7 +91,8 @@ story_begins() {
 	weirctl contact import "$LAB_DIR/contacts.csv" | show
 	seen 'its rules are compiled' 30 eval '[[ $(ask .rules.generation status) -ge 1 ]]'
 	plane_start dataplane || failed 'the dataplane starts' 'it ended'
-	printf '   ok: the dataplane forwards between its two ports\n'
+	printf '   ok: the dataplane forwards between its ports\n'
+	seen 'the gateway was found, greets, and can take mail' 20 eval '[[ $(ask .gateway.state status) == up ]]'
 	seen 'the web is reached through it, over IPv4' 10 web_fetch 203.0.113.7 http://198.51.100.80/
 	seen 'and over IPv6' 10 web_fetch 2001:db8:c::7 'http://[2001:db8:1::80]/'
 }
@@ -114,7 +120,37 @@ story_spam() {
 	[[ $ticket =~ ^MW-[0-9]{4}-[0-9]{6}$ ]] || failed 'a ticket number like MW-2026-000001' "$ticket"
 	same 'it is the only one' 1 "$(ask length ticket list)"
 	same 'and concerns Gadget Outlet' K-1066 "$(ask .customer ticket show "$ticket")"
-	same 'for the time being his mail still flows: nobody has spoken with him yet' pass "$(ask .verdict ticket show "$ticket")"
+}
+
+virus_letter() { # TO
+	printf 'From: sales@outlet.example\nTo: %s\nSubject: The price list\nMIME-Version: 1.0\n' "$1"
+	printf 'Content-Type: multipart/mixed; boundary=b\n\n--b\nContent-Type: text/plain\n\nAs you asked.\n--b\n'
+	printf 'Content-Type: application/octet-stream; name=prices.com\nContent-Transfer-Encoding: base64\n\n'
+	eicar | base64
+	printf -- '--b--\n'
+}
+
+story_gateway() {
+	chapter 'Meanwhile he can work: his mail goes through the antivirus gateway'
+	tell "Nobody has spoken with him yet, so nobody stops him. His packets to port 25, and no others, go out by the" \
+		"third port; the gateway answers in the servers' names, and sees his own address."
+	same 'the verdict of the ticket is DIVERT' divert "$(ask .verdict ticket show "$ticket")"
+	seen 'Ida got a notice of it, with the ticket' 20 \
+		mailbox relay '^Delivered-To: ida@outlet.example' "^Subject:.*$ticket" 'gateway'
+	mail_letter ida@outlet.example guest@recipient.example 'An honest offer' 'Spare parts, as agreed. Ida.' |
+		mail_send cust outlet ida@outlet.example guest@recipient.example
+	virus_letter guest@recipient.example | mail_send cust outlet sales@outlet.example guest@recipient.example
+	seen "a letter of his arrives, by way of the gateway" 30 \
+		mailbox mx '^Subject: An honest offer' "^Received: from $GATEWAY_NAME"
+	seen "in the gateway's log the client is Gadget Outlet" 5 \
+		grep -qE 'client=[^ ]*\[203\.0\.113\.66\]' "$LAB_DIR/gateway/maillog"
+	seen "a letter with the scanners' test virus comes back from the gateway's scanner" 30 \
+		mailbox outlet '^Delivered-To: sales@outlet.example' "$GATEWAY_REFUSAL"
+	same 'and reached nobody' 0 "$(mail_count mx '^Subject: The price list' || true)"
+	honest_mail 'Rolls for Thursday' guest@recipient.example
+	seen 'the bakery next door goes the straight way' 20 mailbox mx '^Subject: Rolls for Thursday'
+	same 'and not through the gateway' 0 \
+		"$(mail_count mx '^Subject: Rolls for Thursday' "^Received: from $GATEWAY_NAME" || true)"
 }
 
 task_of() { # KIND
@@ -214,7 +250,8 @@ story_freed() {
 		"$(ask '"\(.state) \(.verdict)"' ticket show "$ticket")"
 	weirctl ticket confirm "$ticket" --note 'nothing suspicious any more' | head -3 | show
 	seen 'resolved, and on probation' 20 ticket_is probation
-	same 'nobody is refused any more' 0 "$(ask length verdict list)"
+	same 'nobody is refused any more; the first day goes through the gateway' divert \
+		"$(ask '[.[].verdict] | join(" ")' verdict list)"
 	mail_letter ida@outlet.example partner@trade.example 'Back again' 'We are sorry for the trouble. Ida.' |
 		mail_send cust outlet ida@outlet.example partner@trade.example
 	seen "its mail flows again and has arrived" 30 mailbox mx '^Subject: Back again'
@@ -239,6 +276,8 @@ story_ends() {
 }
 
 main() {
+	local lacking
+
 	if ! is_root; then
 		say "scripts/run: the demonstration needs root for its network namespaces: sudo scripts/run" \
 			"(over a capture, scripts/run --pcap FILE needs none)"
@@ -246,6 +285,10 @@ main() {
 	fi
 	need_packages "building and running" "${MW_PACKAGES_BUILD[@]}" "${MW_PACKAGES_RUN[@]}"
 	need_packages "the demonstration" "${MW_PACKAGES_LAB[@]}"
+	if lacking=$(gateway_lacks nftables clamav-daemon clamav-milter); then
+		say "scripts/run: the demonstration's antivirus gateway: $lacking"
+		exit "$MW_CANNOT"
+	fi
 	if ! net_possible; then
 		say "scripts/run: network namespaces and veth pairs cannot be made on this machine;" \
 			"the demonstration needs a kernel with both and the right to use them"
@@ -257,6 +300,7 @@ main() {
 	story_begins
 	story_honest
 	story_spam
+	story_gateway
 	story_calls
 	story_deadline
 	story_refused
