@@ -44,7 +44,8 @@ struct given {
 struct datagram {
 	bool dead; /* nothing is made of it, as long as that is remembered */
 	enum mw_reason reason;
-	uint64_t since_ns; /* of the one that is dead */
+	uint64_t since_ns; /* its time counts from here, at the earliest */
+	uint64_t again_ns; /* at the latest: it may have made room and died again, of the same */
 	bool others_came;  /* it may have made room since */
 	bool lied;
 };
@@ -335,9 +336,29 @@ static void dies(struct table *t, uint32_t datagram, enum mw_reason reason)
 	d->dead = true;
 	d->reason = reason;
 	d->others_came = false;
-	d->since_ns = t->since_ns;
+	d->since_ns = d->again_ns = t->since_ns;
 	demand(oldest(t, datagram, t->given + t->count - 1) == NULL,
 		"of what is given up nothing is kept");
+}
+
+static bool over(const struct table *t, uint64_t since_ns)
+{
+	return t->now_ns - since_ns > MW_FRAGMENTS_LIFE_NS;
+}
+
+/* A frame ended for what its datagram died of. One that had not ended so by itself shows that the
+ * datagram is remembered. After one that had, where others may have taken its place, or its time
+ * may be over, it may as well have died again by this one. An identification that was used is
+ * remembered apart. */
+static void stays_dead(const struct table *t, struct datagram *d, enum outcome outcome)
+{
+	bool by_itself = (d->reason == MW_REASON_FRAGMENT_TINY && outcome == TOO_SHORT) ||
+			 (d->reason == MW_REASON_FRAGMENT_BAD && outcome == CONTRADICTS);
+
+	if (by_itself && (d->others_came || over(t, d->since_ns)))
+		d->again_ns = t->now_ns;
+	if (d->reason != MW_REASON_FRAGMENT_REUSED)
+		d->others_came = false;
 }
 
 static void check_drop(struct table *t, const struct given *g, enum mw_reason reason,
@@ -415,7 +436,7 @@ static enum mw_fragments_action add(
 	waited = first != NULL && t->now_ns - first->at_ns <= MW_FRAGMENTS_LIFE_NS;
 	t->since_ns = waited ? first->at_ns : t->now_ns;
 	outcome = outcome_of(t, waited ? first : g, g);
-	dead = d->dead && t->now_ns - d->since_ns <= MW_FRAGMENTS_LIFE_NS;
+	dead = d->dead && !over(t, d->again_ns);
 	used = t->remembers && *used_ns != 0 && t->now_ns - *used_ns < 119 * MW_NS_PER_S;
 	t->count++;
 	action = mw_fragments_add(
@@ -423,10 +444,11 @@ static enum mw_fragments_action add(
 	check_others(t, datagram, before);
 
 	if (dead && action == MW_FRAGMENTS_DROP && result.reason == d->reason) {
+		stays_dead(t, d, outcome);
 		let_go(g, LEFT, result.reason);
 		return action;
 	}
-	demand(!dead || d->others_came, "what is given up stays so");
+	demand(!dead || d->others_came || over(t, d->since_ns), "what is given up stays so");
 	d->dead = false;
 	switch (action) {
 	case MW_FRAGMENTS_KEEP:
