@@ -78,10 +78,10 @@ static struct {
 	struct net net;
 } run;
 
-#define CHECK(what)                                                                  \
-	do {                                                                         \
-		if (!(what))                                                         \
-			fail_msg("seed %llu: " #what, (unsigned long long)seed_now); \
+#define CHECK(what)                                                                     \
+	do {                                                                            \
+		if (!(what))                                                            \
+			fail_msg("seed %llu: %s", (unsigned long long)seed_now, #what); \
 	} while (0)
 
 struct link {

@@ -229,11 +229,15 @@ bool stream_turn(struct stream *s, uint64_t now_ns)
 	if (s->moved_ns == 0)
 		s->moved_ns = now_ns;
 	for (int i = 0; i < 2; i++) {
+		bool has_read, has_written;
+
 		if (ends[i]->fd < 0) {
 			over = false;
 			continue;
 		}
-		if (read_some(s, ends[i]) | write_some(s, ends[i]))
+		has_read = read_some(s, ends[i]);
+		has_written = write_some(s, ends[i]);
+		if (has_read || has_written)
 			s->moved_ns = now_ns;
 		over = over && ends[i]->shut && ends[i]->eof;
 	}
