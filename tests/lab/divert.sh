@@ -321,7 +321,7 @@ step_mtu() {
 	for family in 4 6; do
 		step_too_big "$family"
 	done
-	row_counted j icmp_steered 2 "one of each family"
+	row_counted j icmp_steered 2+ "of each family"
 }
 
 # The letter is there to the last octet.
