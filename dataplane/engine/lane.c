@@ -212,6 +212,10 @@ static bool is_successor(const struct mw_lane *lane, const struct mw_flow *flow,
 		if (flow->diverted && flow->state == MW_FLOW_EMBRYONIC && !flow->server.isn_known &&
 			!mw_divert_ready(lane))
 			return true;
+		/* What came before it was of no connection that we have seen begin; this one is
+		 * decided, and read, from here on. */
+		if (!lane->config.passive && !half->isn_known && !flow->server.isn_known)
+			return true;
 		if (half->isn_known && half->isn == f->seq) /* we still talk: a late duplicate */
 			return flow->state == MW_FLOW_CLOSED && !lane->config.passive &&
 			       !(flow->owned && mw_responder_owns(lane, &flow->link.key));

@@ -815,6 +815,18 @@ static void a_second_syn_is_answered(void **state)
 	close_hand();
 }
 
+/* A packet from the middle of a connection, of which there is none, makes no way past the gateway
+ * for the SYN behind it. */
+static void an_ack_before_the_syn(void **state)
+{
+	open_hand(true, MW_DIVERT_PASS);
+	goes(segment(MW_PORT_INSIDE, &hand.client, MW_TCP_ACK, ""), MW_PORT_OUTSIDE,
+		MW_REASON_INSPECTED);
+	shake();
+	server_says("220 g ESMTP\r\n");
+	close_hand();
+}
+
 /* Two VLANs with the same addresses and ports: the gateway could not tell them apart. */
 static void the_same_addresses_in_two_vlans(void **state)
 {
@@ -873,6 +885,7 @@ int main(void)
 		cmocka_unit_test(errors_go_where_the_packets_go),
 		cmocka_unit_test(one_owner),
 		cmocka_unit_test(a_second_syn_is_answered),
+		cmocka_unit_test(an_ack_before_the_syn),
 		cmocka_unit_test(the_same_addresses_in_two_vlans),
 		cmocka_unit_test(no_headroom),
 	};
