@@ -114,8 +114,12 @@ void mw_lane_set_snapshot(struct mw_lane *lane, const struct mw_snapshot *snapsh
 void mw_lane_set_gateway(struct mw_lane *lane, const struct mw_gateway_status *status)
 {
 	bool changed = lane->gateway.up != status->up;
+	struct mw_gateway_status last = lane->gateway;
 
 	lane->gateway = *status;
+	/* What is on its way to it still goes where it was, until it is found again. */
+	if (!status->known)
+		memcpy(lane->gateway.mac, last.mac, sizeof(last.mac));
 	if (changed)
 		mw_walk_begin(lane);
 }

@@ -827,6 +827,22 @@ static void an_ack_before_the_syn(void **state)
 	close_hand();
 }
 
+/* It does not answer for its address any more: what is open still goes where it was, to no MAC
+ * that nobody has. */
+static void an_unknown_mac(void **state)
+{
+	struct mw_packet p;
+
+	open_hand(true, MW_DIVERT_PASS);
+	shake();
+	server_says("220 g ESMTP\r\n");
+	mw_lane_set_gateway(hand.rig.lane, &(struct mw_gateway_status){.configured = true});
+	p = segment(MW_PORT_INSIDE, &hand.client, MW_TCP_ACK | MW_TCP_PSH, "EHLO c\r\n");
+	goes(p, MW_PORT_DIVERT, MW_REASON_DIVERTED);
+	assert_memory_equal(p.data, gateway_mac, 6);
+	close_hand();
+}
+
 /* Two VLANs with the same addresses and ports: the gateway could not tell them apart. */
 static void the_same_addresses_in_two_vlans(void **state)
 {
@@ -886,6 +902,7 @@ int main(void)
 		cmocka_unit_test(one_owner),
 		cmocka_unit_test(a_second_syn_is_answered),
 		cmocka_unit_test(an_ack_before_the_syn),
+		cmocka_unit_test(an_unknown_mac),
 		cmocka_unit_test(the_same_addresses_in_two_vlans),
 		cmocka_unit_test(no_headroom),
 	};
