@@ -356,36 +356,56 @@ void mw_divert_onward(
 
 /* --- errors about them --- */
 
-/* True: it is about a diverted connection, and decided. One of the customer's side is about what
- * the gateway sent in the server's name; one of the gateway's side is about what the customer sent.
- */
+/* The connection of what an error quotes; NULL: none of the gateway's. From outside it is about
+ * what the gateway sent in a customer's name: his own connection in his VLAN comes first. */
+static const struct mw_flow *quoted(const struct mw_lane *lane, const struct mw_icmp_error *e,
+	bool about_server, bool from_outside)
+{
+	struct mw_flow_key key;
+	const struct mw_flow *flow;
+
+	memset(&key, 0, sizeof(key));
+	key.client = about_server ? e->dst : e->src;
+	key.server = about_server ? e->src : e->dst;
+	key.client_port = about_server ? e->dport : e->sport;
+	key.server_port = about_server ? e->sport : e->dport;
+	if (from_outside && e->vlan_outer != 0) {
+		struct mw_flow_key tagged = key;
+
+		tagged.vlan_outer = e->vlan_outer;
+		tagged.vlan_inner = e->vlan_inner;
+		if (mw_flow_find(&lane->flows, &tagged) != NULL)
+			return NULL;
+	}
+	flow = mw_flow_find(&lane->flows, &key);
+	if (flow == NULL || !(flow->diverted || (from_outside && flow->of_gateway)))
+		return NULL;
+	if (about_server &&
+		(flow->vlan_outer != e->vlan_outer || flow->vlan_inner != e->vlan_inner))
+		return NULL;
+	return flow;
+}
+
+/* True: it is about a diverted connection, or about the gateway's own in a customer's name, and
+ * decided. One of the customer's side is about what the gateway sent in the server's name; one of
+ * the gateway's side is about what the customer sent. */
 bool mw_divert_icmp(struct mw_lane *lane, struct mw_packet *packet)
 {
-	bool about_server, v6;
-	struct mw_flow_key key;
-	struct mw_flow *flow;
+	bool about_server = packet->port_in == MW_PORT_INSIDE;
+	bool from_gateway = packet->port_in == MW_PORT_DIVERT;
+	const struct mw_flow *flow;
 	struct mw_icmp_error e;
-	uint32_t l3;
 
-	if (!lane->gateway.known || packet->port_in == MW_PORT_OUTSIDE || packet->joined ||
+	if (!lane->gateway.known || packet->joined ||
 		!mw_icmp_error_parse(packet->data, packet->len, &e))
 		return false;
-	about_server = packet->port_in == MW_PORT_INSIDE;
-	memset(&key, 0, sizeof(key));
-	key.client = about_server ? e.dst : e.src;
-	key.server = about_server ? e.src : e.dst;
-	key.client_port = about_server ? e.dport : e.sport;
-	key.server_port = about_server ? e.sport : e.dport;
-	flow = mw_flow_find(&lane->flows, &key);
-	if (flow == NULL || !flow->diverted)
+	flow = quoted(lane, &e, about_server, packet->port_in == MW_PORT_OUTSIDE);
+	if (flow == NULL)
 		return false;
-	if (about_server && (flow->vlan_outer != e.vlan_outer || flow->vlan_inner != e.vlan_inner))
-		return false;
-	l3 = e.l3;
-	v6 = e.v6;
-	packet->port_out = about_server ? MW_PORT_DIVERT : MW_PORT_INSIDE;
+	packet->port_out = from_gateway ? MW_PORT_INSIDE : MW_PORT_DIVERT;
 	mw_packet_forward(packet, MW_REASON_ICMP_STEERED);
-	if (about_server ? !to_gateway(lane, packet, l3, v6) : !to_client(flow, packet, l3, v6))
+	if (from_gateway ? !to_client(flow, packet, e.l3, e.v6)
+			 : !to_gateway(lane, packet, e.l3, e.v6))
 		mw_packet_drop(packet, MW_REASON_OVERSIZE);
 	return true;
 }

@@ -743,15 +743,27 @@ static void errors_go_where_the_packets_go(void **state)
 	goes(p, MW_PORT_INSIDE, MW_REASON_ICMP_STEERED);
 	assert_memory_equal(p.data, client_mac, 6);
 	assert_memory_equal(p.data + 14, frame + 14, len - 14);
-	/* An echo, an error about another connection, one from outside: nothing of ours. */
+	/* An echo, an error about another connection: nothing of ours. */
 	len = icmp_about(&hand.server, inside, 8, 0, frame);
 	goes(raw(MW_PORT_INSIDE, frame, len), MW_PORT_OUTSIDE, MW_REASON_FORWARDED);
 	hand.server.dport = 40001;
 	len = icmp_about(&hand.server, inside, 3, 4, frame);
 	goes(raw(MW_PORT_INSIDE, frame, len), MW_PORT_OUTSIDE, MW_REASON_FORWARDED);
 	hand.server.dport = 40000;
+	/* From outside: the customer has sent nothing there, the gateway may have, in his name. */
+	len = icmp_about(&hand.client, outside, 3, 4, frame);
+	p = raw(MW_PORT_OUTSIDE, frame, len);
+	goes(p, MW_PORT_DIVERT, MW_REASON_ICMP_STEERED);
+	assert_memory_equal(p.data, gateway_mac, 6);
+	hand.client.sport = 50000;
 	len = icmp_about(&hand.client, outside, 3, 4, frame);
 	goes(raw(MW_PORT_OUTSIDE, frame, len), MW_PORT_INSIDE, MW_REASON_FORWARDED);
+	goes(segment(MW_PORT_DIVERT, &hand.client, MW_TCP_SYN, ""), MW_PORT_OUTSIDE,
+		MW_REASON_GATEWAY_OWN);
+	p = raw(MW_PORT_OUTSIDE, frame, len);
+	goes(p, MW_PORT_DIVERT, MW_REASON_ICMP_STEERED);
+	assert_memory_equal(p.data, gateway_mac, 6);
+	assert_memory_equal(p.data + 14, frame + 14, len - 14);
 	close_hand();
 }
 
