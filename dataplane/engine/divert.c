@@ -135,6 +135,13 @@ uint8_t mw_divert_across(
 	return (p[0] & 1) != 0 && asks_for_gateway(lane, p, len) ? MW_PORT_DIVERT : MW_PORT_INSIDE;
 }
 
+/* Does a frame of the divert port, of these tags, come from the link that the gateway is on?
+ * Another VLAN on that cable is another link. */
+bool mw_divert_on_link(const struct mw_lane *lane, uint16_t vlan_outer, uint16_t vlan_inner)
+{
+	return lane->snapshot == NULL || (vlan_outer == settings_of(lane)->vlan && vlan_inner == 0);
+}
+
 /* --- connections --- */
 
 bool mw_divert_ready(const struct mw_lane *lane)
@@ -398,6 +405,8 @@ bool mw_divert_icmp(struct mw_lane *lane, struct mw_packet *packet)
 
 	if (!lane->gateway.known || packet->joined ||
 		!mw_icmp_error_parse(packet->data, packet->len, &e))
+		return false;
+	if (from_gateway && !mw_divert_on_link(lane, e.vlan_outer, e.vlan_inner))
 		return false;
 	flow = quoted(lane, &e, about_server, packet->port_in == MW_PORT_OUTSIDE);
 	if (flow == NULL)

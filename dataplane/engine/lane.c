@@ -447,7 +447,7 @@ static void tcp(struct mw_lane *lane, struct mw_packet *packet, struct mw_frame 
 {
 	struct mw_flow_key key;
 	struct mw_flow *flow;
-	bool from_client;
+	bool from_client, on_link = true;
 
 	if (!direction(lane, packet, f, &from_client)) {
 		if (packet->port_in == MW_PORT_DIVERT)
@@ -455,8 +455,10 @@ static void tcp(struct mw_lane *lane, struct mw_packet *packet, struct mw_frame 
 		pass_by(packet, MW_REASON_FORWARDED);
 		return;
 	}
-	if (packet->port_in == MW_PORT_DIVERT)
+	if (packet->port_in == MW_PORT_DIVERT) {
+		on_link = mw_divert_on_link(lane, f->vlan_outer, f->vlan_inner);
 		f->vlan_outer = f->vlan_inner = 0;
+	}
 	lane->counters.smtp_packets++;
 	if (lane->config.judge_checksums && !packet->checksum_good &&
 		f->payload_have == f->payload_len && !mw_checksum_tcp_good(packet->data, f)) {
@@ -465,7 +467,8 @@ static void tcp(struct mw_lane *lane, struct mw_packet *packet, struct mw_frame 
 	}
 	key = key_of(f, from_client);
 	flow = known(lane, &key, f, from_client);
-	if (packet->port_in == MW_PORT_DIVERT && !from_gateway(lane, flow, packet, f))
+	if (packet->port_in == MW_PORT_DIVERT &&
+		!from_gateway(lane, on_link ? flow : NULL, packet, f))
 		return;
 	if (packet->port_in == MW_PORT_OUTSIDE && !lane->config.passive &&
 		for_gateway(lane, flow, packet, f))

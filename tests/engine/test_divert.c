@@ -855,6 +855,25 @@ static void an_unknown_mac(void **state)
 	close_hand();
 }
 
+/* What comes on the gateway's cable in another VLAN speaks for no server. */
+static void another_vlan_is_another_link(void **state)
+{
+	struct mw_segment s;
+
+	open_hand(true, MW_DIVERT_PASS);
+	shake();
+	s = of_gateway();
+	memcpy(s.l2 + 12, (uint8_t[]){0x81, 0, 0, 43, 8, 0}, 6);
+	s.l2_len = 18;
+	is_dropped(segment(MW_PORT_DIVERT, &s, MW_TCP_ACK, "220 x\r\n"), MW_REASON_GATEWAY_STRAY);
+	is_dropped(
+		segment(MW_PORT_DIVERT, &s, MW_TCP_RST | MW_TCP_ACK, ""), MW_REASON_GATEWAY_STRAY);
+	memcpy(s.l2 + 12, (uint8_t[]){0x81, 0, 0x60, 0, 8, 0}, 6); /* a priority only */
+	goes(segment(MW_PORT_DIVERT, &s, MW_TCP_ACK, "220 g ESMTP\r\n"), MW_PORT_INSIDE,
+		MW_REASON_FROM_GATEWAY);
+	close_hand();
+}
+
 /* Two VLANs with the same addresses and ports: the gateway could not tell them apart. */
 static void the_same_addresses_in_two_vlans(void **state)
 {
@@ -915,6 +934,7 @@ int main(void)
 		cmocka_unit_test(a_second_syn_is_answered),
 		cmocka_unit_test(an_ack_before_the_syn),
 		cmocka_unit_test(an_unknown_mac),
+		cmocka_unit_test(another_vlan_is_another_link),
 		cmocka_unit_test(the_same_addresses_in_two_vlans),
 		cmocka_unit_test(no_headroom),
 	};
