@@ -874,6 +874,42 @@ static void another_vlan_is_another_link(void **state)
 	close_hand();
 }
 
+/* Nobody behind another port tells the gateway that our address on its link is his. */
+static void nobody_else_has_our_address(void **state)
+{
+	uint8_t frame[96] = {
+		0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 2, 0, 0, 0, 0, 1, 8, 6, 0, 1, 8, 0, 6, 4, 0, 1};
+
+	open_hand(true, MW_DIVERT_PASS);
+	memcpy(frame + 28, (uint8_t[]){198, 51, 100, 8}, 4);
+	memcpy(frame + 38, (uint8_t[]){198, 51, 100, 9}, 4);
+	is_dropped(raw(MW_PORT_OUTSIDE, frame, 60), MW_REASON_GATEWAY_STRAY);
+	memcpy(frame, gateway_mac, 6);
+	is_dropped(raw(MW_PORT_INSIDE, frame, 60), MW_REASON_GATEWAY_STRAY);
+	frame[21] = 2; /* an answer that was not asked for */
+	is_dropped(raw(MW_PORT_OUTSIDE, frame, 60), MW_REASON_GATEWAY_STRAY);
+	frame[31] = 7;
+	goes(raw(MW_PORT_OUTSIDE, frame, 60), MW_PORT_DIVERT, MW_REASON_GATEWAY_OWN);
+	/* The same by neighbour discovery: a solicitation, then an advertisement. */
+	memset(frame + 12, 0, sizeof(frame) - 12);
+	memcpy(frame + 12, (uint8_t[]){0x86, 0xdd, 0x60}, 3);
+	frame[19] = 24;
+	frame[20] = 58;
+	frame[21] = 255;
+	memcpy(frame + 22, (uint8_t[]){0x20, 1, 0xd, 0xb8, 0xff, 0xff}, 6);
+	frame[37] = 8;
+	memcpy(frame + 62, (uint8_t[]){0x20, 1, 0xd, 0xb8, 0xff, 0xff}, 6);
+	frame[54] = 135;
+	frame[77] = 9;
+	is_dropped(raw(MW_PORT_OUTSIDE, frame, 78), MW_REASON_GATEWAY_STRAY);
+	frame[37] = 7;
+	goes(raw(MW_PORT_OUTSIDE, frame, 78), MW_PORT_DIVERT, MW_REASON_GATEWAY_OWN);
+	frame[54] = 136;
+	frame[77] = 8;
+	is_dropped(raw(MW_PORT_OUTSIDE, frame, 78), MW_REASON_GATEWAY_STRAY);
+	close_hand();
+}
+
 /* Two VLANs with the same addresses and ports: the gateway could not tell them apart. */
 static void the_same_addresses_in_two_vlans(void **state)
 {
@@ -935,6 +971,7 @@ int main(void)
 		cmocka_unit_test(an_ack_before_the_syn),
 		cmocka_unit_test(an_unknown_mac),
 		cmocka_unit_test(another_vlan_is_another_link),
+		cmocka_unit_test(nobody_else_has_our_address),
 		cmocka_unit_test(the_same_addresses_in_two_vlans),
 		cmocka_unit_test(no_headroom),
 	};
