@@ -101,22 +101,66 @@ void mw_divert_transmit(struct mw_lane *lane, const uint8_t *frame, uint32_t len
 
 /* --- whose frame is it? --- */
 
-/* Does a broadcast or multicast of the outside ask for one of the gateway's addresses? (RFC 826;
- * RFC 4861, 4.3) */
-static bool asks_for_gateway(const struct mw_lane *lane, const uint8_t *p, uint32_t len)
+#define SOLICITATION  135 /* RFC 4861, 4.3 */
+#define ADVERTISEMENT 136
+
+/* What a frame says about addresses: an ARP message (RFC 826), or neighbour discovery. */
+struct asks {
+	const uint8_t *arp; /* one of the two, or none */
+	const uint8_t *ipv6;
+};
+
+static struct asks asks_of(const uint8_t *p, uint32_t len)
 {
-	const struct mw_divert_settings *divert = settings_of(lane);
+	struct asks asks = {NULL, NULL};
 	uint32_t at = 12;
 
 	while (at + 4 <= len && be16(p + at) == ETHERTYPE_VLAN)
 		at += 4;
 	if (at + 2 + 28 <= len && be16(p + at) == ETHERTYPE_ARP)
-		return mw_ip_is_v4(&divert->gateway_v4) && be16(p + at + 2 + 6) == 1 &&
-		       memcmp(p + at + 2 + 24, divert->gateway_v4.octet + 12, 4) == 0;
-	if (at + 2 + 40 + 24 <= len && be16(p + at) == ETHERTYPE_IPV6)
-		return p[at + 2 + 6] == PROTO_ICMPV6 && p[at + 2 + 40] == 135 &&
-		       memcmp(p + at + 2 + 40 + 8, divert->gateway_v6.octet, 16) == 0;
-	return false;
+		asks.arp = p + at + 2;
+	else if (at + 2 + 40 + 24 <= len && be16(p + at) == ETHERTYPE_IPV6 &&
+		 p[at + 2 + 6] == PROTO_ICMPV6)
+		asks.ipv6 = p + at + 2;
+	return asks;
+}
+
+/* Does a broadcast or multicast of the outside ask for one of the gateway's addresses? */
+static bool asks_for_gateway(const struct mw_lane *lane, const uint8_t *p, uint32_t len)
+{
+	const struct mw_divert_settings *divert = settings_of(lane);
+	struct asks asks = asks_of(p, len);
+
+	if (asks.arp != NULL)
+		return mw_ip_is_v4(&divert->gateway_v4) && be16(asks.arp + 6) == 1 &&
+		       memcmp(asks.arp + 24, divert->gateway_v4.octet + 12, 4) == 0;
+	return asks.ipv6 != NULL && asks.ipv6[40] == SOLICITATION &&
+	       memcmp(asks.ipv6 + 48, divert->gateway_v6.octet, 16) == 0;
+}
+
+/* Would it tell the gateway that one of our addresses on its link is somebody else's? We are on
+ * that link, nobody behind another port is: the check would be answered to him, and fail. */
+static bool speaks_for_us(const struct mw_lane *lane, const uint8_t *p, uint32_t len)
+{
+	static const struct mw_ip none;
+	const struct mw_divert_settings *divert = settings_of(lane);
+	struct asks asks = asks_of(p, len);
+	const uint8_t *who;
+
+	if (asks.arp != NULL)
+		return mw_ip_is_v4(&divert->address_v4) &&
+		       memcmp(asks.arp + 14, divert->address_v4.octet + 12, 4) == 0;
+	if (asks.ipv6 == NULL || mw_ip_eq(&divert->address_v6, &none))
+		return false;
+	who = asks.ipv6[40] == SOLICITATION    ? asks.ipv6 + 8
+	      : asks.ipv6[40] == ADVERTISEMENT ? asks.ipv6 + 48
+					       : none.octet;
+	return memcmp(who, divert->address_v6.octet, 16) == 0;
+}
+
+static uint8_t to_its_port(const struct mw_lane *lane, const uint8_t *p, uint32_t len)
+{
+	return speaks_for_us(lane, p, len) ? MW_PORT_COUNT : MW_PORT_DIVERT;
 }
 
 uint8_t mw_divert_across(
@@ -129,10 +173,18 @@ uint8_t mw_divert_across(
 	if (port_in == MW_PORT_DIVERT)
 		return memcmp(p, lane->config.divert_mac, 6) == 0 ? MW_PORT_COUNT : MW_PORT_OUTSIDE;
 	if (lane->gateway.known && memcmp(p, lane->gateway.mac, 6) == 0)
-		return MW_PORT_DIVERT;
+		return to_its_port(lane, p, len);
 	if (port_in == MW_PORT_INSIDE)
 		return MW_PORT_OUTSIDE;
-	return (p[0] & 1) != 0 && asks_for_gateway(lane, p, len) ? MW_PORT_DIVERT : MW_PORT_INSIDE;
+	return (p[0] & 1) != 0 && asks_for_gateway(lane, p, len) ? to_its_port(lane, p, len)
+								 : MW_PORT_INSIDE;
+}
+
+/* Does a frame of the divert port, of these tags, come from the link that the gateway is on?
+ * Another VLAN on that cable is another link. */
+bool mw_divert_on_link(const struct mw_lane *lane, uint16_t vlan_outer, uint16_t vlan_inner)
+{
+	return lane->snapshot == NULL || (vlan_outer == settings_of(lane)->vlan && vlan_inner == 0);
 }
 
 /* --- connections --- */
@@ -356,36 +408,58 @@ void mw_divert_onward(
 
 /* --- errors about them --- */
 
-/* True: it is about a diverted connection, and decided. One of the customer's side is about what
- * the gateway sent in the server's name; one of the gateway's side is about what the customer sent.
- */
+/* The connection of what an error quotes; NULL: none of the gateway's. From outside it is about
+ * what the gateway sent in a customer's name: his own connection in his VLAN comes first. */
+static const struct mw_flow *quoted(const struct mw_lane *lane, const struct mw_icmp_error *e,
+	bool about_server, bool from_outside)
+{
+	struct mw_flow_key key;
+	const struct mw_flow *flow;
+
+	memset(&key, 0, sizeof(key));
+	key.client = about_server ? e->dst : e->src;
+	key.server = about_server ? e->src : e->dst;
+	key.client_port = about_server ? e->dport : e->sport;
+	key.server_port = about_server ? e->sport : e->dport;
+	if (from_outside && e->vlan_outer != 0) {
+		struct mw_flow_key tagged = key;
+
+		tagged.vlan_outer = e->vlan_outer;
+		tagged.vlan_inner = e->vlan_inner;
+		if (mw_flow_find(&lane->flows, &tagged) != NULL)
+			return NULL;
+	}
+	flow = mw_flow_find(&lane->flows, &key);
+	if (flow == NULL || !(flow->diverted || (from_outside && flow->of_gateway)))
+		return NULL;
+	if (about_server &&
+		(flow->vlan_outer != e->vlan_outer || flow->vlan_inner != e->vlan_inner))
+		return NULL;
+	return flow;
+}
+
+/* True: it is about a diverted connection, or about the gateway's own in a customer's name, and
+ * decided. One of the customer's side is about what the gateway sent in the server's name; one of
+ * the gateway's side is about what the customer sent. */
 bool mw_divert_icmp(struct mw_lane *lane, struct mw_packet *packet)
 {
-	bool about_server, v6;
-	struct mw_flow_key key;
-	struct mw_flow *flow;
+	bool about_server = packet->port_in == MW_PORT_INSIDE;
+	bool from_gateway = packet->port_in == MW_PORT_DIVERT;
+	const struct mw_flow *flow;
 	struct mw_icmp_error e;
-	uint32_t l3;
 
-	if (!lane->gateway.known || packet->port_in == MW_PORT_OUTSIDE || packet->joined ||
+	if (!lane->gateway.known || packet->joined ||
 		!mw_icmp_error_parse(packet->data, packet->len, &e))
 		return false;
-	about_server = packet->port_in == MW_PORT_INSIDE;
-	memset(&key, 0, sizeof(key));
-	key.client = about_server ? e.dst : e.src;
-	key.server = about_server ? e.src : e.dst;
-	key.client_port = about_server ? e.dport : e.sport;
-	key.server_port = about_server ? e.sport : e.dport;
-	flow = mw_flow_find(&lane->flows, &key);
-	if (flow == NULL || !flow->diverted)
+	if (from_gateway && !mw_divert_on_link(lane, e.vlan_outer, e.vlan_inner))
 		return false;
-	if (about_server && (flow->vlan_outer != e.vlan_outer || flow->vlan_inner != e.vlan_inner))
+	flow = quoted(lane, &e, about_server, packet->port_in == MW_PORT_OUTSIDE);
+	if (flow == NULL)
 		return false;
-	l3 = e.l3;
-	v6 = e.v6;
-	packet->port_out = about_server ? MW_PORT_DIVERT : MW_PORT_INSIDE;
+	packet->port_out = from_gateway ? MW_PORT_INSIDE : MW_PORT_DIVERT;
 	mw_packet_forward(packet, MW_REASON_ICMP_STEERED);
-	if (about_server ? !to_gateway(lane, packet, l3, v6) : !to_client(flow, packet, l3, v6))
+	if (from_gateway ? !to_client(flow, packet, e.l3, e.v6)
+			 : !to_gateway(lane, packet, e.l3, e.v6))
 		mw_packet_drop(packet, MW_REASON_OVERSIZE);
 	return true;
 }

@@ -376,6 +376,8 @@ void mw_walk_connection(struct mw_lane *lane, struct mw_flow *flow, enum mw_verd
 bool mw_divert_ready(const struct mw_lane *lane);
 uint8_t mw_divert_across(
 	const struct mw_lane *lane, uint8_t port_in, const uint8_t *frame, uint32_t len);
+/* Does a frame of the divert port that has these tags come from the gateway's link? */
+bool mw_divert_on_link(const struct mw_lane *lane, uint16_t vlan_outer, uint16_t vlan_inner);
 /* The key under which a diverted connection is kept: without VLAN tags. */
 struct mw_flow_key mw_divert_key(const struct mw_flow_key *key);
 struct mw_flow *mw_divert_find(const struct mw_lane *lane, const struct mw_flow_key *key,

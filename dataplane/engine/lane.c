@@ -114,8 +114,12 @@ void mw_lane_set_snapshot(struct mw_lane *lane, const struct mw_snapshot *snapsh
 void mw_lane_set_gateway(struct mw_lane *lane, const struct mw_gateway_status *status)
 {
 	bool changed = lane->gateway.up != status->up;
+	struct mw_gateway_status last = lane->gateway;
 
 	lane->gateway = *status;
+	/* What is on its way to it still goes where it was, until it is found again. */
+	if (!status->known)
+		memcpy(lane->gateway.mac, last.mac, sizeof(last.mac));
 	if (changed)
 		mw_walk_begin(lane);
 }
@@ -211,6 +215,10 @@ static bool is_successor(const struct mw_lane *lane, const struct mw_flow *flow,
 		 */
 		if (flow->diverted && flow->state == MW_FLOW_EMBRYONIC && !flow->server.isn_known &&
 			!mw_divert_ready(lane))
+			return true;
+		/* What came before it was of no connection that we have seen begin; this one is
+		 * decided, and read, from here on. */
+		if (!lane->config.passive && !half->isn_known && !flow->server.isn_known)
 			return true;
 		if (half->isn_known && half->isn == f->seq) /* we still talk: a late duplicate */
 			return flow->state == MW_FLOW_CLOSED && !lane->config.passive &&
@@ -439,7 +447,7 @@ static void tcp(struct mw_lane *lane, struct mw_packet *packet, struct mw_frame 
 {
 	struct mw_flow_key key;
 	struct mw_flow *flow;
-	bool from_client;
+	bool from_client, on_link = true;
 
 	if (!direction(lane, packet, f, &from_client)) {
 		if (packet->port_in == MW_PORT_DIVERT)
@@ -447,8 +455,10 @@ static void tcp(struct mw_lane *lane, struct mw_packet *packet, struct mw_frame 
 		pass_by(packet, MW_REASON_FORWARDED);
 		return;
 	}
-	if (packet->port_in == MW_PORT_DIVERT)
+	if (packet->port_in == MW_PORT_DIVERT) {
+		on_link = mw_divert_on_link(lane, f->vlan_outer, f->vlan_inner);
 		f->vlan_outer = f->vlan_inner = 0;
+	}
 	lane->counters.smtp_packets++;
 	if (lane->config.judge_checksums && !packet->checksum_good &&
 		f->payload_have == f->payload_len && !mw_checksum_tcp_good(packet->data, f)) {
@@ -457,7 +467,8 @@ static void tcp(struct mw_lane *lane, struct mw_packet *packet, struct mw_frame 
 	}
 	key = key_of(f, from_client);
 	flow = known(lane, &key, f, from_client);
-	if (packet->port_in == MW_PORT_DIVERT && !from_gateway(lane, flow, packet, f))
+	if (packet->port_in == MW_PORT_DIVERT &&
+		!from_gateway(lane, on_link ? flow : NULL, packet, f))
 		return;
 	if (packet->port_in == MW_PORT_OUTSIDE && !lane->config.passive &&
 		for_gateway(lane, flow, packet, f))

@@ -293,16 +293,30 @@ static void cut_front(struct mw_packet *packet, struct mw_frame *frame, uint32_t
 	mw_packet_forward(packet, MW_REASON_TRIMMED_ACKED);
 }
 
-/* Octets on which the server's acknowledgement stands already are taken off. The sequence number
- * behind it. */
+/* Where the octets begin that may still be taken: behind what the server has acknowledged, and
+ * never in front of the SYN, wherever an acknowledgement stands: there nothing is read. False: not
+ * known. */
+static bool taken_from(const struct mw_flow *flow, uint32_t *from)
+{
+	const struct mw_half *half = &flow->client;
+	bool syn = half->isn_known && !flow->one_sided;
+
+	*from = half->ack_seen ? half->acked : half->kept.floor;
+	if (syn)
+		*from = mw_seq_max(*from, half->kept.floor);
+	return half->ack_seen || syn;
+}
+
+/* Octets in front of it are taken off. The sequence number behind them. */
 static uint32_t trim_acked(struct mw_lane *lane, const struct mw_flow *flow,
 	struct mw_packet *packet, struct mw_frame *frame, uint32_t seq)
 {
-	uint32_t old = flow->client.acked - seq;
+	uint32_t from, old;
 
-	if (lane->config.passive || !flow->client.ack_seen || frame->payload_len == 0 ||
-		!mw_seq_before(seq, flow->client.acked))
+	if (lane->config.passive || frame->payload_len == 0 || !taken_from(flow, &from) ||
+		!mw_seq_before(seq, from))
 		return seq;
+	old = from - seq;
 	if (old > frame->payload_len)
 		old = frame->payload_len;
 	if ((frame->flags & MW_TCP_SYN) != 0) /* a repeated SYN keeps its number */

@@ -87,6 +87,16 @@ static enum mw_layer2_kind labels(const uint8_t *data, uint32_t len, uint32_t at
 	return MW_LAYER2_DEEP;
 }
 
+/* A tag that names VLAN 0 carries a priority and is no VLAN (IEEE 802.1Q, 6.9): what stands behind
+ * one is told by the tags that name some. */
+static void note_vlan(struct mw_layer2 *out, uint32_t vlan)
+{
+	if (out->vlan_outer == 0)
+		out->vlan_outer = (uint16_t)vlan;
+	else if (out->vlan_inner == 0)
+		out->vlan_inner = (uint16_t)vlan;
+}
+
 enum mw_layer2_kind mw_layer2_parse(const uint8_t *data, uint32_t len, struct mw_layer2 *out)
 {
 	uint32_t at = ETH_HEADER, type, l3 = 0;
@@ -101,10 +111,7 @@ enum mw_layer2_kind mw_layer2_parse(const uint8_t *data, uint32_t len, struct mw
 			return MW_LAYER2_DEEP;
 		if (len < at + 4)
 			return MW_LAYER2_OTHER;
-		if (tag == 0)
-			out->vlan_outer = (uint16_t)(be16(data + at) & 0x0fff);
-		else if (tag == 1)
-			out->vlan_inner = (uint16_t)(be16(data + at) & 0x0fff);
+		note_vlan(out, be16(data + at) & 0x0fff);
 		type = be16(data + at + 2);
 		at += 4;
 	}

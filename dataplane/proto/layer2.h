@@ -28,10 +28,11 @@ enum mw_layer2_kind {
 };
 
 struct mw_layer2 {
-	uint16_t l3;			 /* offset of the IP header */
-	uint16_t pppoe;			 /* offset of the PPPoE header; 0: none */
-	uint16_t labels;		 /* offset of the first label; 0: none */
-	uint16_t vlan_outer, vlan_inner; /* identifiers of the first two tags; 0: no such tag */
+	uint16_t l3;	 /* offset of the IP header */
+	uint16_t pppoe;	 /* offset of the PPPoE header; 0: none */
+	uint16_t labels; /* offset of the first label; 0: none */
+	/* Identifiers of the first two tags that name a VLAN; 0: no such tag. */
+	uint16_t vlan_outer, vlan_inner;
 };
 
 /* `out` is filled as far as the walk came. */

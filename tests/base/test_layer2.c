@@ -290,9 +290,32 @@ static void any_octets(void **state)
 	}
 }
 
+/* A priority in front of a line's tag, or between its two, does not make another line of it. */
+static void a_priority_is_no_vlan(void **state)
+{
+	static const struct stack stacks[] = {{.tags = 2, .vlan = {0, 7}},
+		{.tags = 3, .vlan = {0, 7, 9}}, {.tags = 3, .vlan = {7, 0, 9}},
+		{.tags = 4, .vlan = {0, 7, 0, 9}}, {.tags = 2, .vlan = {0, 0}}};
+	static const uint16_t expected[][2] = {{7, 0}, {7, 9}, {7, 9}, {7, 9}, {0, 0}};
+
+	for (size_t i = 0; i < sizeof(stacks) / sizeof(stacks[0]); i++) {
+		struct stack s = stacks[i];
+		struct mw_layer2 l2;
+		struct built b;
+
+		for (uint32_t tag = 0; tag < s.tags; tag++)
+			s.tpid[tag] = 0x8100;
+		b = build(&s, false);
+		assert_int_equal(mw_layer2_parse(b.octets, b.len, &l2), MW_LAYER2_IPV4);
+		assert_int_equal(l2.vlan_outer, expected[i][0]);
+		assert_int_equal(l2.vlan_inner, expected[i][1]);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_priority_is_no_vlan),
 		cmocka_unit_test(every_stack),
 		cmocka_unit_test(one_too_many),
 		cmocka_unit_test(not_opened),

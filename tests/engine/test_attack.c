@@ -252,6 +252,42 @@ static void a_second_syn_hides_nothing(void **state)
 	}
 }
 
+/* An acknowledgement of nothing, ahead of the octets that the connection will have, then its SYN:
+ * all of it is read. */
+static void an_ack_before_the_syn_hides_nothing(void **state)
+{
+	struct rig_options options = {0};
+
+	hand_open(&hand, &options);
+	hand_raw(&hand, &hand.client, MW_TCP_ACK, hand.client.seq + 1000000, NULL, 0);
+	hand_shake(&hand);
+	hand_envelope(&hand);
+	hand_say(&hand, &hand.client, "BDAT 4 LAST\r\n\r\nab");
+	assert_true(hand.packet.forward);
+	assert_int_equal(counted(MW_REASON_CLEAN), 1);
+	hand_close(&hand);
+}
+
+/* Its entry is forgotten, and a SYN says that it begins far ahead: what is in front of that is no
+ * octet of the connection that is read. */
+static void a_syn_ahead_hides_nothing(void **state)
+{
+	struct rig_options options = {0};
+
+	hand_open(&hand, &options);
+	hand_shake(&hand);
+	hand_say(&hand, &hand.server, "220 s ESMTP\r\n");
+	hand_say(&hand, &hand.client, "EHLO c\r\n");
+	for (int i = 0; i < 10; i++)
+		hand_poll(&hand, MW_IDLE_NS);
+	assert_int_equal(hand.rig.lane->flows.used, 0);
+	hand_raw(&hand, &hand.client, MW_TCP_SYN, hand.client.seq + 1000000, NULL, 0);
+	hand_say(&hand, &hand.client, "MAIL FROM:<a@b.example>\r\n");
+	assert_int_equal(hand_left(&hand).payload_len, 0);
+	assert_true(hand_server_has(&hand, "EHLO c\r\n"));
+	hand_close(&hand);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -267,6 +303,8 @@ int main(void)
 		cmocka_unit_test(a_blind_reset_ends_nothing),
 		cmocka_unit_test(a_refused_connect_is_believed),
 		cmocka_unit_test(a_second_syn_hides_nothing),
+		cmocka_unit_test(an_ack_before_the_syn_hides_nothing),
+		cmocka_unit_test(a_syn_ahead_hides_nothing),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

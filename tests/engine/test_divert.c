@@ -743,15 +743,27 @@ static void errors_go_where_the_packets_go(void **state)
 	goes(p, MW_PORT_INSIDE, MW_REASON_ICMP_STEERED);
 	assert_memory_equal(p.data, client_mac, 6);
 	assert_memory_equal(p.data + 14, frame + 14, len - 14);
-	/* An echo, an error about another connection, one from outside: nothing of ours. */
+	/* An echo, an error about another connection: nothing of ours. */
 	len = icmp_about(&hand.server, inside, 8, 0, frame);
 	goes(raw(MW_PORT_INSIDE, frame, len), MW_PORT_OUTSIDE, MW_REASON_FORWARDED);
 	hand.server.dport = 40001;
 	len = icmp_about(&hand.server, inside, 3, 4, frame);
 	goes(raw(MW_PORT_INSIDE, frame, len), MW_PORT_OUTSIDE, MW_REASON_FORWARDED);
 	hand.server.dport = 40000;
+	/* From outside: the customer has sent nothing there, the gateway may have, in his name. */
+	len = icmp_about(&hand.client, outside, 3, 4, frame);
+	p = raw(MW_PORT_OUTSIDE, frame, len);
+	goes(p, MW_PORT_DIVERT, MW_REASON_ICMP_STEERED);
+	assert_memory_equal(p.data, gateway_mac, 6);
+	hand.client.sport = 50000;
 	len = icmp_about(&hand.client, outside, 3, 4, frame);
 	goes(raw(MW_PORT_OUTSIDE, frame, len), MW_PORT_INSIDE, MW_REASON_FORWARDED);
+	goes(segment(MW_PORT_DIVERT, &hand.client, MW_TCP_SYN, ""), MW_PORT_OUTSIDE,
+		MW_REASON_GATEWAY_OWN);
+	p = raw(MW_PORT_OUTSIDE, frame, len);
+	goes(p, MW_PORT_DIVERT, MW_REASON_ICMP_STEERED);
+	assert_memory_equal(p.data, gateway_mac, 6);
+	assert_memory_equal(p.data + 14, frame + 14, len - 14);
 	close_hand();
 }
 
@@ -815,6 +827,89 @@ static void a_second_syn_is_answered(void **state)
 	close_hand();
 }
 
+/* A packet from the middle of a connection, of which there is none, makes no way past the gateway
+ * for the SYN behind it. */
+static void an_ack_before_the_syn(void **state)
+{
+	open_hand(true, MW_DIVERT_PASS);
+	goes(segment(MW_PORT_INSIDE, &hand.client, MW_TCP_ACK, ""), MW_PORT_OUTSIDE,
+		MW_REASON_INSPECTED);
+	shake();
+	server_says("220 g ESMTP\r\n");
+	close_hand();
+}
+
+/* It does not answer for its address any more: what is open still goes where it was, to no MAC
+ * that nobody has. */
+static void an_unknown_mac(void **state)
+{
+	struct mw_packet p;
+
+	open_hand(true, MW_DIVERT_PASS);
+	shake();
+	server_says("220 g ESMTP\r\n");
+	mw_lane_set_gateway(hand.rig.lane, &(struct mw_gateway_status){.configured = true});
+	p = segment(MW_PORT_INSIDE, &hand.client, MW_TCP_ACK | MW_TCP_PSH, "EHLO c\r\n");
+	goes(p, MW_PORT_DIVERT, MW_REASON_DIVERTED);
+	assert_memory_equal(p.data, gateway_mac, 6);
+	close_hand();
+}
+
+/* What comes on the gateway's cable in another VLAN speaks for no server. */
+static void another_vlan_is_another_link(void **state)
+{
+	struct mw_segment s;
+
+	open_hand(true, MW_DIVERT_PASS);
+	shake();
+	s = of_gateway();
+	memcpy(s.l2 + 12, (uint8_t[]){0x81, 0, 0, 43, 8, 0}, 6);
+	s.l2_len = 18;
+	is_dropped(segment(MW_PORT_DIVERT, &s, MW_TCP_ACK, "220 x\r\n"), MW_REASON_GATEWAY_STRAY);
+	is_dropped(
+		segment(MW_PORT_DIVERT, &s, MW_TCP_RST | MW_TCP_ACK, ""), MW_REASON_GATEWAY_STRAY);
+	memcpy(s.l2 + 12, (uint8_t[]){0x81, 0, 0x60, 0, 8, 0}, 6); /* a priority only */
+	goes(segment(MW_PORT_DIVERT, &s, MW_TCP_ACK, "220 g ESMTP\r\n"), MW_PORT_INSIDE,
+		MW_REASON_FROM_GATEWAY);
+	close_hand();
+}
+
+/* Nobody behind another port tells the gateway that our address on its link is his. */
+static void nobody_else_has_our_address(void **state)
+{
+	uint8_t frame[96] = {
+		0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 2, 0, 0, 0, 0, 1, 8, 6, 0, 1, 8, 0, 6, 4, 0, 1};
+
+	open_hand(true, MW_DIVERT_PASS);
+	memcpy(frame + 28, (uint8_t[]){198, 51, 100, 8}, 4);
+	memcpy(frame + 38, (uint8_t[]){198, 51, 100, 9}, 4);
+	is_dropped(raw(MW_PORT_OUTSIDE, frame, 60), MW_REASON_GATEWAY_STRAY);
+	memcpy(frame, gateway_mac, 6);
+	is_dropped(raw(MW_PORT_INSIDE, frame, 60), MW_REASON_GATEWAY_STRAY);
+	frame[21] = 2; /* an answer that was not asked for */
+	is_dropped(raw(MW_PORT_OUTSIDE, frame, 60), MW_REASON_GATEWAY_STRAY);
+	frame[31] = 7;
+	goes(raw(MW_PORT_OUTSIDE, frame, 60), MW_PORT_DIVERT, MW_REASON_GATEWAY_OWN);
+	/* The same by neighbour discovery: a solicitation, then an advertisement. */
+	memset(frame + 12, 0, sizeof(frame) - 12);
+	memcpy(frame + 12, (uint8_t[]){0x86, 0xdd, 0x60}, 3);
+	frame[19] = 24;
+	frame[20] = 58;
+	frame[21] = 255;
+	memcpy(frame + 22, (uint8_t[]){0x20, 1, 0xd, 0xb8, 0xff, 0xff}, 6);
+	frame[37] = 8;
+	memcpy(frame + 62, (uint8_t[]){0x20, 1, 0xd, 0xb8, 0xff, 0xff}, 6);
+	frame[54] = 135;
+	frame[77] = 9;
+	is_dropped(raw(MW_PORT_OUTSIDE, frame, 78), MW_REASON_GATEWAY_STRAY);
+	frame[37] = 7;
+	goes(raw(MW_PORT_OUTSIDE, frame, 78), MW_PORT_DIVERT, MW_REASON_GATEWAY_OWN);
+	frame[54] = 136;
+	frame[77] = 8;
+	is_dropped(raw(MW_PORT_OUTSIDE, frame, 78), MW_REASON_GATEWAY_STRAY);
+	close_hand();
+}
+
 /* Two VLANs with the same addresses and ports: the gateway could not tell them apart. */
 static void the_same_addresses_in_two_vlans(void **state)
 {
@@ -873,6 +968,10 @@ int main(void)
 		cmocka_unit_test(errors_go_where_the_packets_go),
 		cmocka_unit_test(one_owner),
 		cmocka_unit_test(a_second_syn_is_answered),
+		cmocka_unit_test(an_ack_before_the_syn),
+		cmocka_unit_test(an_unknown_mac),
+		cmocka_unit_test(another_vlan_is_another_link),
+		cmocka_unit_test(nobody_else_has_our_address),
 		cmocka_unit_test(the_same_addresses_in_two_vlans),
 		cmocka_unit_test(no_headroom),
 	};
