@@ -28,11 +28,7 @@ void mw_apply_verdict(struct mw_apply *apply, struct mw_cases_txn *txn, uint32_t
 {
 	const char *ticket;
 
-	mw_verdict_effective(txn, customer_index, out);
-	if (out->expires_s != 0 && out->expires_s <= now_s) {
-		memset(out, 0, sizeof(*out));
-		out->customer_index = customer_index;
-	}
+	mw_verdict_effective(txn, customer_index, now_s, out);
 	ticket = out->ticket[0] != '\0' ? out->ticket : "(none)";
 	if (out->verdict == MW_VERDICT_RATE)
 		mw_settings_rate_reply(apply->core->settings, ticket, out->reply);

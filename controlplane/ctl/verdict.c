@@ -40,8 +40,11 @@ const char *mw_verdict_of(struct mw_cases_txn *txn, const struct mw_verdict_reco
 
 	if (rec->since_s == 0)
 		return "class";
-	return mw_verdict_get(txn, MW_VERDICT_BY_DESK, rec->customer_index, &desk) ? "person"
-										   : "ticket";
+	/* A person's that has expired is there until its timer fires. */
+	return mw_verdict_get(txn, MW_VERDICT_BY_DESK, rec->customer_index, &desk) &&
+			       desk.generation == rec->generation
+		       ? "person"
+		       : "ticket";
 }
 
 /* `index` of a customer or of a line. */

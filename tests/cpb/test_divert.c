@@ -547,6 +547,33 @@ static void probation_through_the_gateway(void **state)
 	end();
 }
 
+/* The ticket's verdict is in force the moment a person's has run out, not with the timer that
+ * clears it: a control plane that was down meanwhile publishes the ticket's at once. */
+static void a_person_before_the_ticket_until_it_expires(void **state)
+{
+	struct mw_verdict_record verdict;
+
+	begin("");
+	world_spam(&w, 0, 40, w.now_s);
+	w.now_s += 60;
+	world_turn(&w);
+	assert_int_equal(world_verdict(&w, 0, &verdict), MW_VERDICT_DIVERT);
+	set(0, MW_VERDICT_REJECT, w.now_s + 600);
+	assert_int_equal(world_verdict(&w, 0, &verdict), MW_VERDICT_REJECT);
+	w.now_s += 599;
+	world_turn(&w);
+	assert_int_equal(world_verdict(&w, 0, &verdict), MW_VERDICT_REJECT);
+	world_close(&w);
+	w.now_s += 1;
+	world_open(&w); /* no timer has fired yet */
+	assert_int_equal(world_verdict(&w, 0, &verdict), MW_VERDICT_DIVERT);
+	assert_string_equal(verdict.ticket, "MW-2026-000001");
+	world_turn(&w);
+	assert_int_equal(world_verdict(&w, 0, &verdict), MW_VERDICT_DIVERT);
+	assert_int_equal(audited("verdict-clear", "acme", "it has expired"), 1);
+	end();
+}
+
 /* Settings in `policy` that another build has written are written anew, not stumbled over. */
 static void settings_of_another_build(void **state)
 {
@@ -612,6 +639,7 @@ int main(void)
 		cmocka_unit_test(connections_are_counted),
 		cmocka_unit_test(a_case_diverts),
 		cmocka_unit_test(probation_through_the_gateway),
+		cmocka_unit_test(a_person_before_the_ticket_until_it_expires),
 		cmocka_unit_test(settings_of_another_build),
 		cmocka_unit_test(basis_is_recorded),
 	};
