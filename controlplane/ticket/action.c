@@ -67,8 +67,7 @@ void a_begin(struct mw_step *s)
 	take_reason(s);
 	mw_step_cancel_timer(s, MW_TIMER_SUSPECT_END);
 	t->opened_s = s->now_s;
-	/* Behind a shared line stand others than the one it is about: nothing comes by itself. */
-	t->interim = t->shared ? MW_VERDICT_PASS : t->policy.interim;
+	t->interim = mw_divert_interim_of(t);
 	if (t->interim == MW_VERDICT_DIVERT)
 		mw_divert_interim(s);
 	else /* PASS, too: a case that comes back in probation may find DIVERT */

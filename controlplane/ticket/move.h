@@ -85,7 +85,8 @@ void mw_ladder_final(struct mw_step *s);
 void mw_ladder_stop(struct mw_step *s);
 
 /* through the gateway (divert.c) */
-uint32_t mw_divert_probation_s(const struct mw_ticket *t); /* 0: probation begins without */
+enum mw_verdict mw_divert_interim_of(const struct mw_ticket *t); /* while the case is worked */
+uint32_t mw_divert_probation_s(const struct mw_ticket *t);	 /* 0: probation begins without */
 void mw_divert_interim(struct mw_step *s);
 
 /* guards and actions that rows name (guard.c, action.c, ladder.c) */
@@ -125,6 +126,7 @@ bool g_flow_effective(const struct mw_step *s);
 bool g_other_verdict(const struct mw_step *s);
 bool g_diverted(const struct mw_step *s);
 bool g_not_diverted(const struct mw_step *s);
+bool g_no_right_to_divert(const struct mw_step *s);
 
 void a_take_opening(struct mw_step *s);
 void a_take_evidence(struct mw_step *s);
