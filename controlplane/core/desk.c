@@ -92,19 +92,6 @@ bool mw_core_desk_clear(struct mw_core *core, struct mw_cases_txn *txn, uint32_t
 	return true;
 }
 
-static bool among(const struct mw_line_key *line, const struct mw_line_key *lines, size_t count)
-{
-	struct mw_key key = mw_line_key_of(line);
-
-	for (size_t i = 0; i < count; i++) {
-		struct mw_key other = mw_line_key_of(&lines[i]);
-
-		if (mw_span_eq(mw_key_span(&key), mw_key_span(&other)))
-			return true;
-	}
-	return false;
-}
-
 int mw_core_set_lines(struct mw_core *core, struct mw_cases_txn *txn, struct mw_desk_customer *rec,
 	const struct mw_line_key *lines, size_t count, char owner[MW_CUSTOMER_ID_MAX],
 	const char *by, uint64_t now_s)
@@ -117,7 +104,8 @@ int mw_core_set_lines(struct mw_core *core, struct mw_cases_txn *txn, struct mw_
 	if (!mw_own_lines_none(txn)) {
 		walk = mw_walk_from(txn, MW_TABLE_CUSTOMER_LINES, mw_key_span(&from));
 		while (mw_customer_next_line(&walk, rec->index, &line))
-			if (!among(&line, lines, count) && mw_own_line_get(txn, &line, &own))
+			if (!mw_line_key_among(&line, lines, count) &&
+				mw_own_line_get(txn, &line, &own))
 				mw_core_desk_clear(core, txn, own.index,
 					"the line has left its customer", by, now_s);
 		mw_walk_end(&walk);

@@ -2,21 +2,23 @@
  * changes the ticket and appends the effects that belong to it. */
 #include "controlplane/ticket/move.h"
 
-#define EVERYBODY (MW_TO_CONTACTS | MW_TO_TAM | MW_TO_TAM_PERSONS)
-
 static void copy_text(char *out, size_t size, const char *text)
 {
 	mw_step_text(out, size, "%s", text);
 }
 
-/* Everybody of the list; the postmaster where it is empty; the desk always. */
-void mw_step_tell_everybody(struct mw_step *s, enum mw_mail_kind kind)
+uint8_t mw_step_everybody(const struct mw_step *s)
 {
-	uint8_t to = EVERYBODY | MW_TO_DESK;
+	uint8_t to = MW_TO_CONTACTS | MW_TO_TAM | MW_TO_TAM_PERSONS;
 
 	if (!mw_ladder_listed(s->t))
 		to |= MW_TO_POSTMASTER;
-	mw_step_queue_mail(s, kind, to, MW_NO_CONTACT);
+	return to;
+}
+
+void mw_step_tell_everybody(struct mw_step *s, enum mw_mail_kind kind)
+{
+	mw_step_queue_mail(s, kind, mw_step_everybody(s) | MW_TO_DESK, MW_NO_CONTACT);
 }
 
 void a_take_opening(struct mw_step *s)

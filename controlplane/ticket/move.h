@@ -58,7 +58,9 @@ void mw_step_close_task(
 	struct mw_step *s, enum mw_task_kind kind, uint8_t contact, const char *text);
 /* False when nobody of `to` has an address; then nothing is queued. */
 bool mw_step_queue_mail(struct mw_step *s, enum mw_mail_kind kind, uint8_t to, uint8_t contact);
-/* Everybody of the list; the postmaster where it is empty; the desk always. */
+/* Everybody of the list; the postmaster where it is empty. */
+uint8_t mw_step_everybody(const struct mw_step *s);
+/* Those, and the desk always. */
 void mw_step_tell_everybody(struct mw_step *s, enum mw_mail_kind kind);
 /* Nothing when it is that already. Any verdict but DIVERT: see below. */
 void mw_step_set_verdict(struct mw_step *s, enum mw_verdict verdict, const char *why);
