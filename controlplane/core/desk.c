@@ -121,10 +121,13 @@ static void who(const struct mw_settings *s, char *out, size_t size)
 	out[0] = '\0';
 	for (uint8_t i = 0; i < s->class_count && used < size; i++) {
 		const struct mw_class_policy *c = &s->classes[i];
-		const char *what = c->verdict == MW_VERDICT_DIVERT	    ? "all mail"
-				   : c->ticket.interim == MW_VERDICT_DIVERT ? "open cases"
-				   : c->ticket.probation_divert_s != 0	    ? "probation"
-									    : NULL;
+		bool cases = c->ticket.interim == MW_VERDICT_DIVERT;
+		bool probation = c->ticket.probation_divert_s != 0;
+		const char *what = c->verdict == MW_VERDICT_DIVERT ? "all mail"
+				   : cases && probation		   ? "open cases and probation"
+				   : cases			   ? "open cases"
+				   : probation			   ? "probation"
+								   : NULL;
 
 		if (what != NULL)
 			used += (size_t)snprintf(out + used, size - used, "%s%s: %s",
@@ -135,7 +138,7 @@ static void who(const struct mw_settings *s, char *out, size_t size)
 int mw_core_note_basis(struct mw_core *core, uint64_t now_s)
 {
 	static const char name[] = "divert_basis";
-	char classes[200], text[MW_AUDIT_DETAIL_MAX];
+	char classes[280], text[MW_AUDIT_DETAIL_MAX];
 	struct mw_cases_txn txn = mw_cases_read(core->cases);
 	struct mw_span before;
 	bool same, any;

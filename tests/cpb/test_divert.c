@@ -681,7 +681,11 @@ static void basis_is_recorded(void **state)
 	end();
 	begin(""); /* interim and probation alone hand content over, too */
 	assert_int_equal(mw_core_note_basis(&w.core, w.now_s), 0);
-	assert_int_equal(audited("divert-basis", "divert", "business: open cases"), 1);
+	assert_int_equal(
+		audited("divert-basis", "divert", "business: open cases and probation"), 1);
+	settings("classes: {business: {probation_divert: 0}}\n");
+	assert_int_equal(mw_core_note_basis(&w.core, w.now_s), 0);
+	assert_int_equal(audited("divert-basis", "divert", "business: open cases, "), 1);
 	end();
 	world_dir(&w, "divert"); /* who diverts nothing needs no entry */
 	world_open(&w);
