@@ -42,9 +42,9 @@ uint64_t mw_apply_changes(struct mw_apply *apply);
 void mw_apply_verdict(struct mw_apply *apply, struct mw_cases_txn *txn, uint32_t customer_index,
 	uint64_t now_s, struct mw_verdict_record *out);
 
-/* PASS or DIVERT: of a customer on whom nobody has set one. */
-enum mw_verdict mw_apply_class_verdict(
-	struct mw_apply *apply, const struct mw_desk_customer *customer);
+/* The one that counts for the customer of that record of his or his line's, his class included. */
+enum mw_verdict mw_apply_in_force(struct mw_apply *apply, const struct mw_desk_customer *customer,
+	const struct mw_verdict_record *set);
 
 /* Hands due mails to the mailer. How many were handed over. */
 int mw_apply_mails(struct mw_apply *apply, struct mw_mailer *mailer, uint64_t now_s);

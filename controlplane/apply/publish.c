@@ -28,11 +28,7 @@ void mw_apply_verdict(struct mw_apply *apply, struct mw_cases_txn *txn, uint32_t
 {
 	const char *ticket;
 
-	mw_verdict_effective(txn, customer_index, out);
-	if (out->expires_s != 0 && out->expires_s <= now_s) {
-		memset(out, 0, sizeof(*out));
-		out->customer_index = customer_index;
-	}
+	mw_verdict_effective(txn, customer_index, now_s, out);
 	ticket = out->ticket[0] != '\0' ? out->ticket : "(none)";
 	if (out->verdict == MW_VERDICT_RATE)
 		mw_settings_rate_reply(apply->core->settings, ticket, out->reply);
@@ -167,10 +163,11 @@ void mw_publish_line(struct mw_cases_txn *from, struct mw_policy_txn *to,
 		mw_policy_put_line(to, &rec);
 }
 
-enum mw_verdict mw_apply_class_verdict(
-	struct mw_apply *apply, const struct mw_desk_customer *customer)
+enum mw_verdict mw_apply_in_force(struct mw_apply *apply, const struct mw_desk_customer *customer,
+	const struct mw_verdict_record *set)
 {
-	return mw_core_class(apply->core, customer->class_name)->verdict;
+	return set->since_s != 0 ? set->verdict
+				 : mw_core_class(apply->core, customer->class_name)->verdict;
 }
 
 bool mw_publish_wanted(struct mw_apply *apply, struct mw_cases_txn *from, uint32_t index,
@@ -184,7 +181,7 @@ bool mw_publish_wanted(struct mw_apply *apply, struct mw_cases_txn *from, uint32
 		return out->verdict != MW_VERDICT_PASS;
 	/* A PASS that a person has set says something where another verdict would count. */
 	if (mw_customer_at(from, index, &customer))
-		return mw_apply_class_verdict(apply, &customer) != MW_VERDICT_PASS;
+		return mw_core_class(apply->core, customer.class_name)->verdict != MW_VERDICT_PASS;
 	return mw_own_line_at(from, index, &line);
 }
 

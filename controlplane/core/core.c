@@ -29,6 +29,16 @@ const struct mw_class_policy *mw_core_class(const struct mw_core *core, const ch
 	return found != NULL ? found : &core->settings->classes[0];
 }
 
+/* A right that was withdrawn is none for a running case either, and another one is named as it is
+ * now. */
+static void take_right(const struct mw_core *core, struct mw_ticket_policy *policy)
+{
+	bool may = mw_settings_may_divert(core->settings) == NULL;
+
+	snprintf(policy->divert_basis, sizeof(policy->divert_basis), "%s",
+		may ? core->settings->divert.basis : "");
+}
+
 /* Steps core->ticket and stores all that follows. */
 static int step_and_store(struct mw_core *core, struct mw_cases_txn *txn,
 	const struct mw_desk_customer *customer, const struct mw_ticket_event *event,
@@ -38,6 +48,8 @@ static int step_and_store(struct mw_core *core, struct mw_cases_txn *txn,
 	enum mw_ticket_state before = core->ticket.state;
 	int rc;
 
+	if (core->ticket.state != MW_TICKET_NONE)
+		take_right(core, &core->ticket.policy);
 	rc = mw_ticket_step(&core->ticket, event, now_s, &core->ticket, &core->effects);
 	if (rc != 0) {
 		core->counters.refusals++;

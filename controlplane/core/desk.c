@@ -92,19 +92,6 @@ bool mw_core_desk_clear(struct mw_core *core, struct mw_cases_txn *txn, uint32_t
 	return true;
 }
 
-static bool among(const struct mw_line_key *line, const struct mw_line_key *lines, size_t count)
-{
-	struct mw_key key = mw_line_key_of(line);
-
-	for (size_t i = 0; i < count; i++) {
-		struct mw_key other = mw_line_key_of(&lines[i]);
-
-		if (mw_span_eq(mw_key_span(&key), mw_key_span(&other)))
-			return true;
-	}
-	return false;
-}
-
 int mw_core_set_lines(struct mw_core *core, struct mw_cases_txn *txn, struct mw_desk_customer *rec,
 	const struct mw_line_key *lines, size_t count, char owner[MW_CUSTOMER_ID_MAX],
 	const char *by, uint64_t now_s)
@@ -117,7 +104,8 @@ int mw_core_set_lines(struct mw_core *core, struct mw_cases_txn *txn, struct mw_
 	if (!mw_own_lines_none(txn)) {
 		walk = mw_walk_from(txn, MW_TABLE_CUSTOMER_LINES, mw_key_span(&from));
 		while (mw_customer_next_line(&walk, rec->index, &line))
-			if (!among(&line, lines, count) && mw_own_line_get(txn, &line, &own))
+			if (!mw_line_key_among(&line, lines, count) &&
+				mw_own_line_get(txn, &line, &own))
 				mw_core_desk_clear(core, txn, own.index,
 					"the line has left its customer", by, now_s);
 		mw_walk_end(&walk);
@@ -133,10 +121,13 @@ static void who(const struct mw_settings *s, char *out, size_t size)
 	out[0] = '\0';
 	for (uint8_t i = 0; i < s->class_count && used < size; i++) {
 		const struct mw_class_policy *c = &s->classes[i];
-		const char *what = c->verdict == MW_VERDICT_DIVERT	    ? "all mail"
-				   : c->ticket.interim == MW_VERDICT_DIVERT ? "open cases"
-				   : c->ticket.probation_divert_s != 0	    ? "probation"
-									    : NULL;
+		bool cases = c->ticket.interim == MW_VERDICT_DIVERT;
+		bool probation = c->ticket.probation_divert_s != 0;
+		const char *what = c->verdict == MW_VERDICT_DIVERT ? "all mail"
+				   : cases && probation		   ? "open cases and probation"
+				   : cases			   ? "open cases"
+				   : probation			   ? "probation"
+								   : NULL;
 
 		if (what != NULL)
 			used += (size_t)snprintf(out + used, size - used, "%s%s: %s",
@@ -147,7 +138,7 @@ static void who(const struct mw_settings *s, char *out, size_t size)
 int mw_core_note_basis(struct mw_core *core, uint64_t now_s)
 {
 	static const char name[] = "divert_basis";
-	char classes[200], text[MW_AUDIT_DETAIL_MAX];
+	char classes[280], text[MW_AUDIT_DETAIL_MAX];
 	struct mw_cases_txn txn = mw_cases_read(core->cases);
 	struct mw_span before;
 	bool same, any;

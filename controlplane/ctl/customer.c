@@ -81,8 +81,7 @@ json_t *mw_doc_customer(
 		json_array_append_new(prefixes, json_string(mw_line_key_format(&line, text)));
 	mw_walk_end(&walk);
 	mw_apply_verdict(c->ctl->apply, txn, customer->index, c->now_s, &verdict);
-	in_force = verdict.since_s != 0 ? verdict.verdict
-					: mw_apply_class_verdict(c->ctl->apply, customer);
+	in_force = mw_apply_in_force(c->ctl->apply, customer, &verdict);
 	number = mw_ticket_number_of(open);
 	if (open != 0)
 		mw_ticket_number_format(&number, ticket);

@@ -245,7 +245,7 @@ void mw_cmd_status(struct mw_command *c)
 		json_decref(tickets);
 		return;
 	}
-	mw_ctl_values(c->ctl, v);
+	mw_ctl_values(c->ctl, c->now_s, v);
 	m = &v->metrics;
 	alarms = alarms_of(c);
 	alive = m->lane_count > 0 && m->last_export_s + SILENT_S >= c->now_s;

@@ -26,7 +26,7 @@ static void take_lane(void *ctx, const struct mw_event_lane *lane)
 	}
 }
 
-static void from_cases(struct mw_ctl *ctl, struct mw_ctl_values *out)
+static void from_cases(struct mw_ctl *ctl, uint64_t now_s, struct mw_ctl_values *out)
 {
 	struct mw_cases_txn txn = mw_cases_read(ctl->core->cases);
 	struct mw_metrics_values *m = &out->metrics;
@@ -47,7 +47,7 @@ static void from_cases(struct mw_ctl *ctl, struct mw_ctl_values *out)
 				m->line_verdicts++;
 				continue;
 			}
-			mw_verdict_effective(&txn, rec.customer_index, &rec);
+			mw_verdict_effective(&txn, rec.customer_index, now_s, &rec);
 			m->verdicts[rec.verdict]++;
 		}
 	}
@@ -88,7 +88,7 @@ static uint64_t lag(const struct mw_events *events, uint64_t cursor)
 	return (last & ~counter) == (cursor & ~counter) ? last - cursor : last & counter;
 }
 
-void mw_ctl_values(struct mw_ctl *ctl, struct mw_ctl_values *out)
+void mw_ctl_values(struct mw_ctl *ctl, uint64_t now_s, struct mw_ctl_values *out)
 {
 	const struct mw_core_counters *counters = &ctl->core->counters;
 	struct mw_metrics_values *m = &out->metrics;
@@ -96,7 +96,7 @@ void mw_ctl_values(struct mw_ctl *ctl, struct mw_ctl_values *out)
 	memset(out, 0, sizeof(*out));
 	m->version = ctl->version;
 	m->start_time_s = ctl->started_s;
-	from_cases(ctl, out);
+	from_cases(ctl, now_s, out);
 	m->tickets_opened = counters->tickets_opened;
 	m->ticket_steps = counters->steps;
 	m->ticket_refusals = counters->refusals;

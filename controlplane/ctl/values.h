@@ -14,6 +14,6 @@ struct mw_ctl_values {
 };
 
 /* Fills `out`, whose pointers point into itself. */
-void mw_ctl_values(struct mw_ctl *ctl, struct mw_ctl_values *out);
+void mw_ctl_values(struct mw_ctl *ctl, uint64_t now_s, struct mw_ctl_values *out);
 
 #endif

@@ -40,8 +40,11 @@ const char *mw_verdict_of(struct mw_cases_txn *txn, const struct mw_verdict_reco
 
 	if (rec->since_s == 0)
 		return "class";
-	return mw_verdict_get(txn, MW_VERDICT_BY_DESK, rec->customer_index, &desk) ? "person"
-										   : "ticket";
+	/* A person's that has expired is there until its timer fires. */
+	return mw_verdict_get(txn, MW_VERDICT_BY_DESK, rec->customer_index, &desk) &&
+			       desk.generation == rec->generation
+		       ? "person"
+		       : "ticket";
 }
 
 /* `index` of a customer or of a line. */
@@ -60,8 +63,7 @@ static json_t *document(struct mw_command *c, struct mw_cases_txn *txn,
 		mw_line_key_format(&own.key, line);
 	if (!mw_customer_at(txn, line[0] != '\0' ? own.owner : index, &customer))
 		return NULL;
-	in_force =
-		rec.since_s != 0 ? rec.verdict : mw_apply_class_verdict(c->ctl->apply, &customer);
+	in_force = mw_apply_in_force(c->ctl->apply, &customer, &rec);
 	if (mw_policy_get_verdict(policy, index, &published))
 		generation = published.generation;
 	return json_pack("{s:o, s:o, s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:I, s:o}", "customer",

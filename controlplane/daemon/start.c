@@ -153,7 +153,7 @@ static void fill_metrics(void *ctx, struct mw_metrics_values *out)
 {
 	struct mw_daemon *daemon = ctx;
 
-	mw_ctl_values(&daemon->ctl, &daemon->values);
+	mw_ctl_values(&daemon->ctl, mw_daemon_now_s(), &daemon->values);
 	*out = daemon->values.metrics;
 }
 

@@ -39,6 +39,20 @@ bool mw_line_key_read(struct mw_span key, struct mw_line_key *out)
 	return false;
 }
 
+bool mw_line_key_among(
+	const struct mw_line_key *line, const struct mw_line_key *lines, size_t count)
+{
+	struct mw_key key = mw_line_key_of(line);
+
+	for (size_t i = 0; i < count; i++) {
+		struct mw_key other = mw_line_key_of(&lines[i]);
+
+		if (mw_span_eq(mw_key_span(&key), mw_key_span(&other)))
+			return true;
+	}
+	return false;
+}
+
 void mw_change_add(struct mw_cases_txn *txn, enum mw_change_kind kind, uint32_t customer_index,
 	const struct mw_line_key *line)
 {

@@ -35,5 +35,7 @@ void mw_change_trim(struct mw_cases_txn *txn, uint64_t revision, uint32_t max);
 /* The line as a key: order and equality of lines. */
 struct mw_key mw_line_key_of(const struct mw_line_key *line);
 bool mw_line_key_read(struct mw_span key, struct mw_line_key *out);
+bool mw_line_key_among(
+	const struct mw_line_key *line, const struct mw_line_key *lines, size_t count);
 
 #endif

@@ -127,13 +127,6 @@ static struct mw_key owned_key(uint32_t index, const struct mw_line_key *line)
 	return key;
 }
 
-static bool same_line(const struct mw_line_key *a, const struct mw_line_key *b)
-{
-	struct mw_key ka = mw_line_key_of(a), kb = mw_line_key_of(b);
-
-	return mw_span_eq(mw_key_span(&ka), mw_key_span(&kb));
-}
-
 int mw_customer_set_lines(struct mw_cases_txn *txn, struct mw_desk_customer *rec,
 	const struct mw_line_key *lines, size_t count, char owner[MW_CUSTOMER_ID_MAX])
 {
@@ -153,11 +146,7 @@ int mw_customer_set_lines(struct mw_cases_txn *txn, struct mw_desk_customer *rec
 	}
 	walk = mw_walk_from(txn, MW_TABLE_CUSTOMER_LINES, mw_key_span(&from));
 	while (mw_customer_next_line(&walk, rec->index, &line)) {
-		bool kept = false;
-
-		for (size_t i = 0; i < count && !kept; i++)
-			kept = same_line(&lines[i], &line);
-		if (kept)
+		if (mw_line_key_among(&line, lines, count))
 			continue;
 		struct mw_key key = mw_line_key_of(&line);
 

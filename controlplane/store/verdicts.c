@@ -61,12 +61,15 @@ bool mw_verdict_get(struct mw_cases_txn *txn, enum mw_verdict_source source,
 	return rc == 0;
 }
 
-void mw_verdict_effective(
-	struct mw_cases_txn *txn, uint32_t customer_index, struct mw_verdict_record *out)
+void mw_verdict_effective(struct mw_cases_txn *txn, uint32_t customer_index, uint64_t now_s,
+	struct mw_verdict_record *out)
 {
-	if (mw_verdict_get(txn, MW_VERDICT_BY_DESK, customer_index, out) ||
-		mw_verdict_get(txn, MW_VERDICT_BY_TICKET, customer_index, out))
-		return;
+	static const enum mw_verdict_source sources[] = {MW_VERDICT_BY_DESK, MW_VERDICT_BY_TICKET};
+
+	for (size_t i = 0; i < sizeof(sources) / sizeof(sources[0]); i++)
+		if (mw_verdict_get(txn, sources[i], customer_index, out) &&
+			(out->expires_s == 0 || out->expires_s > now_s))
+			return;
 	memset(out, 0, sizeof(*out));
 	out->customer_index = customer_index;
 	out->verdict = MW_VERDICT_PASS;

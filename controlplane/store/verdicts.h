@@ -19,9 +19,10 @@ bool mw_verdict_remove(
 	struct mw_cases_txn *txn, enum mw_verdict_source source, uint32_t customer_index);
 bool mw_verdict_get(struct mw_cases_txn *txn, enum mw_verdict_source source,
 	uint32_t customer_index, struct mw_verdict_record *out);
-/* The one that counts; PASS with nothing else filled in when there is none. */
-void mw_verdict_effective(
-	struct mw_cases_txn *txn, uint32_t customer_index, struct mw_verdict_record *out);
+/* The one that counts at `now_s`, one that has expired being none; PASS with nothing else filled in
+ * when there is none. */
+void mw_verdict_effective(struct mw_cases_txn *txn, uint32_t customer_index, uint64_t now_s,
+	struct mw_verdict_record *out);
 /* All of them; start with a walk over MW_TABLE_VERDICTS. */
 bool mw_verdict_next(
 	struct mw_walk *walk, enum mw_verdict_source *source, struct mw_verdict_record *out);

@@ -2,21 +2,23 @@
  * changes the ticket and appends the effects that belong to it. */
 #include "controlplane/ticket/move.h"
 
-#define EVERYBODY (MW_TO_CONTACTS | MW_TO_TAM | MW_TO_TAM_PERSONS)
-
 static void copy_text(char *out, size_t size, const char *text)
 {
 	mw_step_text(out, size, "%s", text);
 }
 
-/* Everybody of the list; the postmaster where it is empty; the desk always. */
-void mw_step_tell_everybody(struct mw_step *s, enum mw_mail_kind kind)
+uint8_t mw_step_everybody(const struct mw_step *s)
 {
-	uint8_t to = EVERYBODY | MW_TO_DESK;
+	uint8_t to = MW_TO_CONTACTS | MW_TO_TAM | MW_TO_TAM_PERSONS;
 
 	if (!mw_ladder_listed(s->t))
 		to |= MW_TO_POSTMASTER;
-	mw_step_queue_mail(s, kind, to, MW_NO_CONTACT);
+	return to;
+}
+
+void mw_step_tell_everybody(struct mw_step *s, enum mw_mail_kind kind)
+{
+	mw_step_queue_mail(s, kind, mw_step_everybody(s) | MW_TO_DESK, MW_NO_CONTACT);
 }
 
 void a_take_opening(struct mw_step *s)
@@ -67,8 +69,7 @@ void a_begin(struct mw_step *s)
 	take_reason(s);
 	mw_step_cancel_timer(s, MW_TIMER_SUSPECT_END);
 	t->opened_s = s->now_s;
-	/* Behind a shared line stand others than the one it is about: nothing comes by itself. */
-	t->interim = t->shared ? MW_VERDICT_PASS : t->policy.interim;
+	t->interim = mw_divert_interim_of(t);
 	if (t->interim == MW_VERDICT_DIVERT)
 		mw_divert_interim(s);
 	else /* PASS, too: a case that comes back in probation may find DIVERT */

@@ -3,22 +3,29 @@
  * itself unless a person renews it. */
 #include "controlplane/ticket/move.h"
 
-#define EVERYBODY (MW_TO_CONTACTS | MW_TO_TAM | MW_TO_TAM_PERSONS)
-#define DAY_S	  86400u
+#define DAY_S 86400u
+
+static bool has_right(const struct mw_ticket *t)
+{
+	return t->policy.divert_basis[0] != '\0';
+}
+
+/* Behind a shared line stand others than the one it is about: nothing comes by itself there. */
+enum mw_verdict mw_divert_interim_of(const struct mw_ticket *t)
+{
+	if (t->shared || (t->policy.interim == MW_VERDICT_DIVERT && !has_right(t)))
+		return MW_VERDICT_PASS;
+	return t->policy.interim;
+}
 
 uint32_t mw_divert_probation_s(const struct mw_ticket *t)
 {
-	/* Behind a shared line stand others than the one it is about. */
-	return t->shared ? 0 : t->policy.probation_divert_s;
+	return t->shared || !has_right(t) ? 0 : t->policy.probation_divert_s;
 }
 
 static void tell(struct mw_step *s)
 {
-	uint8_t to = EVERYBODY;
-
-	if (!mw_ladder_listed(s->t))
-		to |= MW_TO_POSTMASTER;
-	if (!mw_step_queue_mail(s, MW_MAIL_DIVERTED, to, MW_NO_CONTACT))
+	if (!mw_step_queue_mail(s, MW_MAIL_DIVERTED, mw_step_everybody(s), MW_NO_CONTACT))
 		mw_step_alarm(s,
 			"nobody of customer %s has a mail address: tell him otherwise that his "
 			"mail "

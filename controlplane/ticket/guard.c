@@ -181,6 +181,11 @@ bool g_not_diverted(const struct mw_step *s)
 	return !g_diverted(s);
 }
 
+bool g_no_right_to_divert(const struct mw_step *s)
+{
+	return s->t->policy.divert_basis[0] == '\0';
+}
+
 bool g_was_disabled(const struct mw_step *s)
 {
 	return s->t->disabled_since_s != 0;
@@ -214,7 +219,8 @@ bool g_until_not_later(const struct mw_step *s)
 /* The verdict with which mail flows again: what confirming asked for. */
 bool g_flow_effective(const struct mw_step *s)
 {
-	return s->ev->verdict == s->t->verdict && g_as_in_probation(s);
+	return s->ev->verdict == s->t->verdict &&
+	       (s->t->verdict == MW_VERDICT_PASS || s->t->verdict == MW_VERDICT_DIVERT);
 }
 
 bool g_other_verdict(const struct mw_step *s)

@@ -58,7 +58,9 @@ void mw_step_close_task(
 	struct mw_step *s, enum mw_task_kind kind, uint8_t contact, const char *text);
 /* False when nobody of `to` has an address; then nothing is queued. */
 bool mw_step_queue_mail(struct mw_step *s, enum mw_mail_kind kind, uint8_t to, uint8_t contact);
-/* Everybody of the list; the postmaster where it is empty; the desk always. */
+/* Everybody of the list; the postmaster where it is empty. */
+uint8_t mw_step_everybody(const struct mw_step *s);
+/* Those, and the desk always. */
 void mw_step_tell_everybody(struct mw_step *s, enum mw_mail_kind kind);
 /* Nothing when it is that already. Any verdict but DIVERT: see below. */
 void mw_step_set_verdict(struct mw_step *s, enum mw_verdict verdict, const char *why);
@@ -85,7 +87,8 @@ void mw_ladder_final(struct mw_step *s);
 void mw_ladder_stop(struct mw_step *s);
 
 /* through the gateway (divert.c) */
-uint32_t mw_divert_probation_s(const struct mw_ticket *t); /* 0: probation begins without */
+enum mw_verdict mw_divert_interim_of(const struct mw_ticket *t); /* while the case is worked */
+uint32_t mw_divert_probation_s(const struct mw_ticket *t);	 /* 0: probation begins without */
 void mw_divert_interim(struct mw_step *s);
 
 /* guards and actions that rows name (guard.c, action.c, ladder.c) */
@@ -125,6 +128,7 @@ bool g_flow_effective(const struct mw_step *s);
 bool g_other_verdict(const struct mw_step *s);
 bool g_diverted(const struct mw_step *s);
 bool g_not_diverted(const struct mw_step *s);
+bool g_no_right_to_divert(const struct mw_step *s);
 
 void a_take_opening(struct mw_step *s);
 void a_take_evidence(struct mw_step *s);

@@ -240,6 +240,10 @@ const struct mw_ticket_move mw_ticket_moves[] = {
 	{SOLVED, EV(RENEW),
 		REFUSE("the divert at the beginning of probation ends by itself; `verdict set "
 		       "CUSTOMER divert` goes on with it")},
+	{LIVE & ~SOLVED, EV(RENEW),
+		REFUSE_IF(g_no_right_to_divert,
+			"the settings have no gateway, or no basis for it, any more (divert: "
+			"gateway, basis)")},
 	{LIVE & ~SOLVED, EV(RENEW), NULL, MW_STAY, {a_renew_divert},
 		"a person decided: mail goes on through the gateway"},
 	{OVER, EV(RENEW), REFUSE(OVER_SENTENCE)},

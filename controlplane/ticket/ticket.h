@@ -101,7 +101,8 @@ struct mw_ticket_timer {
 	uint64_t due_s;
 };
 
-/* The class policy, copied at opening: a later change of settings does not move a running case. */
+/* The class policy, copied at opening: a later change of settings does not move a running case,
+ * but for what it may hand over. */
 struct mw_ticket_policy {
 	char class_name[MW_CLASS_MAX];
 	uint32_t deadline_s; /* from the trigger (list worked off, or a conversation) to REJECT */
@@ -129,7 +130,8 @@ struct mw_ticket_policy {
 	bool immediate;		 /* conclusive evidence disables at once */
 	bool require_ongoing;	 /* expiry disables only while the abuse goes on */
 	bool critical;		 /* never disabled automatically */
-	char divert_basis[MW_REASON_TEXT_MAX]; /* by what right content is handed over */
+	/* By what right content is handed over; "" none. Alone of these it follows the settings. */
+	char divert_basis[MW_REASON_TEXT_MAX];
 };
 
 /* What a zeroed policy lacks: every field with its default of DESIGN.md section 7, 3 h deadline. */

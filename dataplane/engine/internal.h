@@ -323,9 +323,11 @@ struct mw_lane {
 	struct mw_flow *young_first, *young_last;
 	uint32_t young, young_contents; /* of which have content */
 	struct mw_flow *refuse_first, *refuse_last, *refuse_cursor;
-	struct mw_flow *walk; /* the next open connection to be held against new verdicts */
-	bool walk_again;      /* there were newer ones before all had been seen */
-	uint64_t walked;      /* generation of the verdicts they were held against last */
+	struct mw_flow *walk;  /* the next open connection to be held against new verdicts */
+	bool walk_again;       /* there were newer ones before all had been seen */
+	bool walk_lines;       /* lines may lead elsewhere than when they began */
+	uint64_t walked;       /* generation of the verdicts they were held against last */
+	uint64_t walked_lines; /* and of the lines, which come later */
 	struct mw_gateway_status gateway;
 	struct mw_use *use; /* by customer */
 	struct mw_rate_use rate[MW_RATE_CUSTOMERS];

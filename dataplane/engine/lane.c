@@ -104,8 +104,12 @@ struct mw_lane *mw_lane_init(
 
 void mw_lane_set_snapshot(struct mw_lane *lane, const struct mw_snapshot *snapshot)
 {
-	if (snapshot != NULL && lane->walked != snapshot->generation) {
+	bool lines = snapshot != NULL && lane->walked_lines != snapshot->lines_generation;
+
+	if (lines || (snapshot != NULL && lane->walked != snapshot->generation)) {
 		lane->walked = snapshot->generation;
+		lane->walked_lines = snapshot->lines_generation;
+		lane->walk_lines = lane->walk_lines || lines;
 		mw_walk_begin(lane);
 	}
 	lane->snapshot = snapshot;

@@ -1,8 +1,9 @@
 /*
  * What a change of verdicts means for connections that are open. In clear, mail ends with a word
  * (421 between two messages, 554 at the end of one); a verdict that is withdrawn before it was said
- * is forgotten. One that passes unread for want of room is cut at once under REJECT: nobody gains
- * by that. Those that send no packet are gone through, a few a poll.
+ * is forgotten. The lines follow the verdicts by up to a second, so both begin a round, and one
+ * learns in it which line it is on. One that passes unread for want of room is cut at once under
+ * REJECT: nobody gains by that. Those that send no packet are gone through, a few a poll.
  */
 #include "dataplane/engine/internal.h"
 
@@ -28,6 +29,22 @@ void mw_walk_connection(struct mw_lane *lane, struct mw_flow *flow, enum mw_verd
 		mw_refusal_forget(lane, flow);
 }
 
+/* A line gets an index of its own with its first verdict. Who is behind a connection stays as it
+ * was when it began; which of his lines it is on does not. */
+static void follow_line(const struct mw_lane *lane, struct mw_flow *flow)
+{
+	const struct mw_flow_key *key = &flow->link.key;
+	const struct mw_customer_entry *entry;
+	uint32_t line;
+
+	if (flow->customer == MW_NO_CUSTOMER_INDEX || lane->snapshot == NULL)
+		return;
+	line = mw_snapshot_customer(lane->snapshot, &key->client, key->vlan_outer, key->vlan_inner);
+	entry = mw_snapshot_customer_entry(lane->snapshot, line);
+	if (line == flow->customer || (entry->known && entry->owner == flow->customer))
+		flow->line = line;
+}
+
 void mw_walk_begin(struct mw_lane *lane)
 {
 	if (lane->walk == NULL)
@@ -47,8 +64,11 @@ void mw_walk_poll(struct mw_lane *lane)
 	}
 	while (lane->walk != NULL && steps-- > 0) {
 		struct mw_flow *flow = lane->walk;
-		enum mw_verdict verdict = mw_ruling_of_flow(lane, flow).verdict;
+		enum mw_verdict verdict;
 
+		if (lane->walk_lines)
+			follow_line(lane, flow);
+		verdict = mw_ruling_of_flow(lane, flow).verdict;
 		lane->walk = flow->open_next;
 		if (verdict == MW_VERDICT_RESET ||
 			(verdict == MW_VERDICT_REJECT && mw_flow_had_no_room(flow)))
@@ -56,4 +76,6 @@ void mw_walk_poll(struct mw_lane *lane)
 		else
 			mw_walk_connection(lane, flow, verdict);
 	}
+	if (lane->walk == NULL && !lane->walk_again)
+		lane->walk_lines = false;
 }

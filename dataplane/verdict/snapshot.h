@@ -40,8 +40,7 @@ struct mw_customer_page {
 struct mw_snapshot {
 	uint64_t serial;	   /* goes up by one with each snapshot published in this process */
 	uint64_t generation;	   /* of the policy: verdicts and settings are as of this one */
-	uint64_t lines_generation; /* customers and lines are as of this one, at most a second older
-				    */
+	uint64_t lines_generation; /* customers and lines are as of this one, which may be older */
 	uint32_t page_count;	   /* of both arrays */
 	uint32_t customer_count;
 	const struct mw_verdict_page *const *verdict_page;   /* NULL page: everybody PASS */

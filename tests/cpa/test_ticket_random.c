@@ -142,7 +142,7 @@ static void follow(struct world *w, const struct mw_effect_list *fx)
 	}
 }
 
-static void check(const struct mw_ticket *was, const struct case_run *c,
+static void check(const struct mw_ticket *was, uint64_t was_until_s, const struct case_run *c,
 	const struct mw_ticket_event *ev, const struct world *w)
 {
 	static uint8_t one[MW_TICKET_RECORD_MAX], two[MW_TICKET_RECORD_MAX];
@@ -175,7 +175,8 @@ static void check(const struct mw_ticket *was, const struct case_run *c,
 	/* through the gateway: for a time, with a basis, and never without a word to him */
 	if (t->verdict == MW_VERDICT_DIVERT) {
 		assert_false(t->shared || mw_ticket_is_over(t));
-		assert_true(t->policy.divert_basis[0] != '\0');
+		assert_true(t->policy.divert_basis[0] != '\0' ||
+			    w->until_s == was_until_s); /* withdrawn since */
 		assert_int_equal(w->until_s, w->timers[MW_TIMER_DIVERT_END]);
 		assert_true(w->until_s > c->now_s || ev->kind != MW_TEV_RENEW);
 		assert_true(w->until_s != 0 &&
@@ -261,10 +262,14 @@ static void random_sequences(void **state)
 		rng = seed + n * 0x9e3779b97f4a7c15ull;
 		rng += rng == 0;
 		for (int i = 0; i < 50; i++) {
-			struct mw_ticket was = c.t;
+			uint64_t was_until_s = w.until_s;
 			struct mw_ticket_event ev;
+			struct mw_ticket was;
 			int rc;
 
+			if (chance(2)) /* the settings have lost it */
+				c.t.policy.divert_basis[0] = '\0';
+			was = c.t;
 			if (i == 0 && chance(97))
 				ev = random_opening();
 			else if (!chance(timer_percent) || !next_timer(&c, &ev))
@@ -291,7 +296,7 @@ static void random_sequences(void **state)
 			disabled +=
 				c.t.state == MW_TICKET_DISABLED && was.state != MW_TICKET_DISABLED;
 			follow(&w, &c.fx);
-			check(&was, &c, &ev, &w);
+			check(&was, was_until_s, &c, &ev, &w);
 			if (ev.kind == MW_TEV_TIMER) { /* fires once */
 				struct mw_ticket_event repeat = ev;
 

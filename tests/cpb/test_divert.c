@@ -547,6 +547,96 @@ static void probation_through_the_gateway(void **state)
 	end();
 }
 
+/* The ticket's verdict is in force the moment a person's has run out, not with the timer that
+ * clears it: a control plane that was down meanwhile publishes the ticket's at once. */
+static void a_person_before_the_ticket_until_it_expires(void **state)
+{
+	struct mw_verdict_record verdict;
+
+	begin("");
+	world_spam(&w, 0, 40, w.now_s);
+	w.now_s += 60;
+	world_turn(&w);
+	assert_int_equal(world_verdict(&w, 0, &verdict), MW_VERDICT_DIVERT);
+	set(0, MW_VERDICT_REJECT, w.now_s + 600);
+	assert_int_equal(world_verdict(&w, 0, &verdict), MW_VERDICT_REJECT);
+	w.now_s += 599;
+	world_turn(&w);
+	assert_int_equal(world_verdict(&w, 0, &verdict), MW_VERDICT_REJECT);
+	world_close(&w);
+	w.now_s += 1;
+	world_open(&w); /* no timer has fired yet */
+	assert_int_equal(world_verdict(&w, 0, &verdict), MW_VERDICT_DIVERT);
+	assert_string_equal(verdict.ticket, "MW-2026-000001");
+	world_turn(&w);
+	assert_int_equal(world_verdict(&w, 0, &verdict), MW_VERDICT_DIVERT);
+	assert_int_equal(audited("verdict-clear", "acme", "it has expired"), 1);
+	end();
+}
+
+/* Settings that no longer divert, by `drop` of the section's keys, while cases are at work. */
+static void withdraw(const char *section)
+{
+	char text[512], error[MW_SETTINGS_ERROR_MAX] = "";
+
+	snprintf(text, sizeof(text),
+		"inspection_default: content\n"
+		"mail: {from: desk@isp.example}\n%s",
+		section);
+	if (mw_settings_parse("test", text, strlen(text), &w.settings, error) != 0)
+		fail_msg("%s", error);
+	if (mw_apply_start(&w.apply, &w.core, &w.policy, w.dir, w.now_s, error, sizeof(error)) != 0)
+		fail_msg("%s", error);
+}
+
+/* A case has its policy from the day it was opened; the right to hand content over it has from the
+ * settings of now. Nobody is led to a gateway, or told that he is, when there is none or no basis
+ * for it. */
+static void nothing_is_diverted_anew_without_a_right(void **state)
+{
+	static const char *const sections[] = {
+		"", "divert: {gateway: [198.51.100.9], address: [198.51.100.10]}\n"};
+	struct mw_verdict_record verdict;
+	uint64_t key;
+
+	for (size_t i = 0; i < 2; i++) {
+		/* a suspicion from before, now a case */
+		begin("");
+		world_spam(&w, 0, 6, w.now_s);
+		w.now_s += 60;
+		world_turn(&w);
+		key = world_ticket(&w, 0);
+		assert_int_equal(world_state(&w, key), MW_TICKET_SUSPECT);
+		withdraw(sections[i]);
+		world_spam(&w, 0, 40, w.now_s);
+		w.now_s += 60;
+		world_turn(&w);
+		assert_int_equal(world_state(&w, key), MW_TICKET_OPEN);
+		assert_int_equal(world_verdict(&w, 0, &verdict), MW_VERDICT_PASS);
+		assert_int_equal(mails("diverted"), 0);
+		assert_int_equal(audited("ticket.divert", "MW-2026-000001", ""), 0);
+		end();
+
+		/* one that is diverted: stays so, and is not led there again in probation */
+		begin("");
+		world_spam(&w, 0, 40, w.now_s);
+		w.now_s += 60;
+		world_turn(&w);
+		key = world_ticket(&w, 0);
+		assert_int_equal(world_verdict(&w, 0, &verdict), MW_VERDICT_DIVERT);
+		withdraw(sections[i]);
+		assert_int_equal(world_verdict(&w, 0, &verdict), MW_VERDICT_DIVERT);
+		assert_int_equal(world_desk(&w, key, MW_TEV_RENEW, "more"), -EPERM);
+		assert_int_equal(world_desk(&w, key, MW_TEV_CONTACTED, "spoke with him"), 0);
+		assert_int_equal(world_desk(&w, key, MW_TEV_REPORT, "cleaned"), 0);
+		assert_int_equal(world_desk(&w, key, MW_TEV_CONFIRM, ""), 0);
+		assert_int_equal(world_state(&w, key), MW_TICKET_PROBATION);
+		assert_int_equal(world_verdict(&w, 0, &verdict), MW_VERDICT_PASS);
+		assert_int_equal(mails("diverted"), 1);
+		end();
+	}
+}
+
 /* Settings in `policy` that another build has written are written anew, not stumbled over. */
 static void settings_of_another_build(void **state)
 {
@@ -591,7 +681,11 @@ static void basis_is_recorded(void **state)
 	end();
 	begin(""); /* interim and probation alone hand content over, too */
 	assert_int_equal(mw_core_note_basis(&w.core, w.now_s), 0);
-	assert_int_equal(audited("divert-basis", "divert", "business: open cases"), 1);
+	assert_int_equal(
+		audited("divert-basis", "divert", "business: open cases and probation"), 1);
+	settings("classes: {business: {probation_divert: 0}}\n");
+	assert_int_equal(mw_core_note_basis(&w.core, w.now_s), 0);
+	assert_int_equal(audited("divert-basis", "divert", "business: open cases, "), 1);
 	end();
 	world_dir(&w, "divert"); /* who diverts nothing needs no entry */
 	world_open(&w);
@@ -612,6 +706,8 @@ int main(void)
 		cmocka_unit_test(connections_are_counted),
 		cmocka_unit_test(a_case_diverts),
 		cmocka_unit_test(probation_through_the_gateway),
+		cmocka_unit_test(a_person_before_the_ticket_until_it_expires),
+		cmocka_unit_test(nothing_is_diverted_anew_without_a_right),
 		cmocka_unit_test(settings_of_another_build),
 		cmocka_unit_test(basis_is_recorded),
 	};

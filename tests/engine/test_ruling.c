@@ -22,6 +22,7 @@ static struct {
 	bool observe;
 	const char *reachable;
 	bool uninspected;
+	bool line_not_apart; /* the line leads to its customer: it has no verdict yet */
 } policy;
 
 static void make_policy(struct rig *rig, struct mw_snapshot_input *in,
@@ -43,7 +44,7 @@ static void make_policy(struct rig *rig, struct mw_snapshot_input *in,
 	lines[1].customer_index = 1;
 	assert_int_equal(mw_prefix_parse("192.0.2.128/25", &lines[1].key.prefix), 0);
 	in->lines = lines;
-	in->line_count = 2;
+	in->line_count = policy.line_not_apart ? 1 : 2;
 	in->verdict_count = 0;
 	if (policy.customer_set)
 		verdict[in->verdict_count++] = (struct mw_verdict_record){.customer_index = 0,
@@ -248,6 +249,43 @@ static void a_verdict_needs_no_inspection(void **state)
 	assert_int_equal(hand.rig.sessions, 0);
 }
 
+/* The first verdict on a line: it is there first, then, in a snapshot of its own, the line that
+ * leads to it. What is open on the line by then hears of it all the same, and what is not on it
+ * does not. */
+static void open_connections_follow_their_line(void **state)
+{
+	static struct mw_snapshot later;
+
+	for (uint32_t host = 10; host <= 200; host += 190) {
+		open_policy();
+		policy.line_not_apart = true;
+		now_it_is();
+		hand_connection(&hand, 0, host, 43000);
+		hand_shake(&hand);
+		hand_say(&hand, &hand.server, "220 x\r\n");
+		hand_say(&hand, &hand.client, "EHLO c\r\n");
+		hand_say(&hand, &hand.server, "250 x\r\n");
+		hand_raw(&hand, &hand.client, MW_TCP_ACK, hand.client.seq, NULL, 0);
+		policy.line_set = true;
+		policy.line = MW_VERDICT_REJECT;
+		now_it_is();
+		hand_poll(&hand, MW_NS_PER_S);
+		assert_int_equal(hand.to_client_len, 0);
+
+		policy.line_not_apart = false;
+		hand.rig.generation--; /* of the verdicts: the same */
+		now_it_is();
+		later = *hand.rig.lane->snapshot;
+		later.lines_generation++;
+		mw_lane_set_snapshot(hand.rig.lane, &later);
+		hand_poll(&hand, MW_NS_PER_S);
+		assert_int_equal(hand.to_client_len > 0, host == 200);
+		close_policy();
+		if (host == 200)
+			assert_int_equal(hand.rig.session.customer_index, 0);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -256,6 +294,7 @@ int main(void)
 		cmocka_unit_test(some_servers_are_always_reachable),
 		cmocka_unit_test(what_is_observed_touches_nobody),
 		cmocka_unit_test(a_verdict_needs_no_inspection),
+		cmocka_unit_test(open_connections_follow_their_line),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
