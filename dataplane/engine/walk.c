@@ -39,7 +39,8 @@ static void follow_line(const struct mw_lane *lane, struct mw_flow *flow)
 
 	if (flow->customer == MW_NO_CUSTOMER_INDEX || lane->snapshot == NULL)
 		return;
-	line = mw_snapshot_customer(lane->snapshot, &key->client, key->vlan_outer, key->vlan_inner);
+	line = mw_snapshot_customer(/* the key of a diverted one has no tags */
+		lane->snapshot, &key->client, flow->vlan_outer, flow->vlan_inner);
 	entry = mw_snapshot_customer_entry(lane->snapshot, line);
 	if (line == flow->customer || (entry->known && entry->owner == flow->customer))
 		flow->line = line;
