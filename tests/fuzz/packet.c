@@ -45,7 +45,7 @@ static void link_layer(struct packet *p, struct fuzz_input *in, bool v6)
 {
 	static const uint16_t tag_types[] = {0x8100, 0x88a8, 0x9100, 0x9200, 0x9300};
 	uint8_t how = fuzz_u8(in), more = (how & 0x40) != 0 ? fuzz_u8(in) : 0;
-	uint32_t tags = how % 3u + (more & 1u) * 2;
+	uint32_t tags = how % 3u + (more & 1u) * 2, named = 0;
 
 	put_input(p, in, 12);
 	p->labels = more >> 1 & 15;
@@ -55,8 +55,11 @@ static void link_layer(struct packet *p, struct fuzz_input *in, bool v6)
 
 		put16(p, tag_types[((how >> 2 & 3) + (more >> 5 & 1) * i) % 5]);
 		put16(p, tci);
-		if (i < 2)
-			*(i == 0 ? &p->says.vlan_outer : &p->says.vlan_inner) = tci & 0xfff;
+		if ((tci & 0xfff) == 0) /* a priority, and no VLAN */
+			continue;
+		if (named < 2)
+			*(named == 0 ? &p->says.vlan_outer : &p->says.vlan_inner) = tci & 0xfff;
+		named++;
 	}
 	if ((how & 0x80) != 0) { /* PPPoE; its length is put in at the end */
 		put16(p, 0x8864);
