@@ -42,6 +42,14 @@ static inline bool mw_ip_eq(const struct mw_ip *a, const struct mw_ip *b)
 	return memcmp(a->octet, b->octet, 16) == 0;
 }
 
+/* All zero: no address at all (RFC 4291, 2.5.2). */
+static inline bool mw_ip_is_none(const struct mw_ip *ip)
+{
+	static const struct mw_ip none;
+
+	return mw_ip_eq(ip, &none);
+}
+
 /* Writes the address as text ("192.0.2.1", "2001:db8::1"), NUL-terminated. Returns `out`. */
 char *mw_ip_format(const struct mw_ip *ip, char out[MW_IP_TEXT_MAX]);
 

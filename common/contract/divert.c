@@ -33,9 +33,7 @@ int mw_divert_fallback_parse(const char *name, enum mw_divert_fallback *out)
 
 static bool is_given(const struct mw_ip *ip)
 {
-	static const struct mw_ip none;
-
-	return !mw_ip_eq(ip, &none);
+	return !mw_ip_is_none(ip);
 }
 
 bool mw_divert_configured(const struct mw_divert_settings *d)

@@ -9,24 +9,21 @@
 /* What a machine on a link can have as its own: one host, and no placeholder. */
 static bool is_host(const struct mw_ip *ip)
 {
-	static const struct mw_ip none;
 	const uint8_t *o = ip->octet;
 
 	if (mw_ip_is_v4(ip))
 		return o[12] != 0 && o[12] != 127 && o[12] < 224;
-	return !mw_ip_eq(ip, &none) && o[0] != 0xff;
+	return !mw_ip_is_none(ip) && o[0] != 0xff;
 }
 
 /* One address or two of different families, as a list. */
 static int take_addresses(struct mw_yaml *y, yaml_node_t *node, const struct mw_yaml_key *key,
 	struct mw_ip *v4, struct mw_ip *v6)
 {
-	static const struct mw_ip none;
-
 	if (node->type != YAML_SEQUENCE_NODE)
 		return mw_yaml_error(
 			y, node, key->name, "a list of addresses is wanted, like [192.0.2.9]");
-	*v4 = *v6 = none;
+	*v4 = *v6 = (struct mw_ip){{0}};
 	for (yaml_node_item_t *i = node->data.sequence.items.start;
 		i < node->data.sequence.items.top; i++) {
 		yaml_node_t *value = yaml_document_get_node(&y->document, *i);
@@ -39,12 +36,12 @@ static int take_addresses(struct mw_yaml *y, yaml_node_t *node, const struct mw_
 			return mw_yaml_error(
 				y, value, key->name, "\"%.64s\" is no address of a host", text);
 		to = mw_ip_is_v4(&ip) ? v4 : v6;
-		if (!mw_ip_eq(to, &none))
+		if (!mw_ip_is_none(to))
 			return mw_yaml_error(y, value, key->name,
 				"one address of a family, %s is the second", text);
 		*to = ip;
 	}
-	if (mw_ip_eq(v4, &none) && mw_ip_eq(v6, &none))
+	if (mw_ip_is_none(v4) && mw_ip_is_none(v6))
 		return mw_yaml_error(y, node, key->name, "at least one address is wanted");
 	return 0;
 }
@@ -167,8 +164,7 @@ static const struct mw_yaml_key divert_keys[] = {
 static int check_family(struct mw_yaml *y, const yaml_node_t *node, const char *family,
 	const struct mw_ip *gateway, const struct mw_ip *address)
 {
-	static const struct mw_ip none;
-	bool far = !mw_ip_eq(gateway, &none), near = !mw_ip_eq(address, &none);
+	bool far = !mw_ip_is_none(gateway), near = !mw_ip_is_none(address);
 
 	if (far && !near)
 		return mw_yaml_error(y, node, "address",

@@ -11,9 +11,6 @@
 #include "dataplane/proto/checksum.h"
 #include "dataplane/proto/icmp.h"
 
-#define ETHERTYPE_IPV4 0x0800
-#define ETHERTYPE_IPV6 0x86dd
-#define ETHERTYPE_ARP  0x0806
 #define ETHERTYPE_VLAN 0x8100
 #define PROTO_ICMPV6   58
 
@@ -35,21 +32,12 @@ static const struct mw_divert_settings *settings_of(const struct mw_lane *lane)
 
 /* --- layer 2 --- */
 
-/* In front of what goes to the gateway. Octets written, MW_GATEWAY_LABEL_MAX at most. */
+/* In front of what goes to the gateway. Octets written, MW_LINK_HEADER_MAX at most. */
 static uint32_t label_for_gateway(const struct mw_lane *lane, bool v6, uint8_t *out)
 {
-	uint16_t vlan = lane->snapshot != NULL ? settings_of(lane)->vlan : 0;
-	uint32_t at = 12;
-
-	memcpy(out, lane->gateway.mac, 6);
-	memcpy(out + 6, lane->config.divert_mac, 6);
-	if (vlan != 0) {
-		put16(out + at, ETHERTYPE_VLAN);
-		put16(out + at + 2, vlan);
-		at += 4;
-	}
-	put16(out + at, v6 ? ETHERTYPE_IPV6 : ETHERTYPE_IPV4);
-	return at + 2;
+	return mw_link_write(out, lane->gateway.mac, lane->config.divert_mac,
+		lane->snapshot != NULL ? settings_of(lane)->vlan : 0,
+		v6 ? MW_LINK_IPV6 : MW_LINK_IPV4);
 }
 
 /* The packet gets another layer 2 header in place of its first `old_len` octets. False: there is no
@@ -70,22 +58,16 @@ static bool relabel(
 
 static bool to_gateway(const struct mw_lane *lane, struct mw_packet *packet, uint32_t l3, bool v6)
 {
-	uint8_t label[MW_GATEWAY_LABEL_MAX];
+	uint8_t label[MW_LINK_HEADER_MAX];
 
 	return relabel(packet, l3, label, label_for_gateway(lane, v6, label));
-}
-
-/* PPPoE says how long the IP packet behind it is. */
-static void set_length(uint8_t *data, uint32_t l3, bool v6)
-{
-	mw_layer2_set_length(data, l3, v6 ? be16(data + l3 + 4) + 40u : be16(data + l3 + 2));
 }
 
 static bool to_client(const struct mw_flow *flow, struct mw_packet *packet, uint32_t l3, bool v6)
 {
 	if (!relabel(packet, l3, flow->l2, flow->l2_len))
 		return false;
-	set_length(packet->data, flow->l2_len, v6);
+	mw_layer2_fit(packet->data, flow->l2_len, v6);
 	return true;
 }
 
@@ -117,9 +99,9 @@ static struct asks asks_of(const uint8_t *p, uint32_t len)
 
 	while (at + 4 <= len && be16(p + at) == ETHERTYPE_VLAN)
 		at += 4;
-	if (at + 2 + 28 <= len && be16(p + at) == ETHERTYPE_ARP)
+	if (at + 2 + 28 <= len && be16(p + at) == MW_LINK_ARP)
 		asks.arp = p + at + 2;
-	else if (at + 2 + 40 + 24 <= len && be16(p + at) == ETHERTYPE_IPV6 &&
+	else if (at + 2 + 40 + 24 <= len && be16(p + at) == MW_LINK_IPV6 &&
 		 p[at + 2 + 6] == PROTO_ICMPV6)
 		asks.ipv6 = p + at + 2;
 	return asks;
@@ -142,20 +124,18 @@ static bool asks_for_gateway(const struct mw_lane *lane, const uint8_t *p, uint3
  * that link, nobody behind another port is: the check would be answered to him, and fail. */
 static bool speaks_for_us(const struct mw_lane *lane, const uint8_t *p, uint32_t len)
 {
-	static const struct mw_ip none;
 	const struct mw_divert_settings *divert = settings_of(lane);
 	struct asks asks = asks_of(p, len);
-	const uint8_t *who;
 
 	if (asks.arp != NULL)
 		return mw_ip_is_v4(&divert->address_v4) &&
 		       memcmp(asks.arp + 14, divert->address_v4.octet + 12, 4) == 0;
-	if (asks.ipv6 == NULL || mw_ip_eq(&divert->address_v6, &none))
+	if (asks.ipv6 == NULL || mw_ip_is_none(&divert->address_v6))
 		return false;
-	who = asks.ipv6[40] == SOLICITATION    ? asks.ipv6 + 8
-	      : asks.ipv6[40] == ADVERTISEMENT ? asks.ipv6 + 48
-					       : none.octet;
-	return memcmp(who, divert->address_v6.octet, 16) == 0;
+	if (asks.ipv6[40] != SOLICITATION && asks.ipv6[40] != ADVERTISEMENT)
+		return false;
+	return memcmp(asks.ipv6 + (asks.ipv6[40] == SOLICITATION ? 8 : 48),
+		       divert->address_v6.octet, 16) == 0;
 }
 
 static uint8_t to_its_port(const struct mw_lane *lane, const uint8_t *p, uint32_t len)
@@ -188,6 +168,12 @@ bool mw_divert_on_link(const struct mw_lane *lane, uint16_t vlan_outer, uint16_t
 }
 
 /* --- connections --- */
+
+bool mw_divert_is_gateway(const struct mw_lane *lane, const struct mw_ip *ip)
+{
+	return mw_ip_eq(ip, &settings_of(lane)->gateway_v4) ||
+	       mw_ip_eq(ip, &settings_of(lane)->gateway_v6);
+}
 
 bool mw_divert_ready(const struct mw_lane *lane)
 {
@@ -378,7 +364,6 @@ void mw_divert_onward(
 {
 	static const struct mw_line_of nobody = {
 		.customer = MW_NO_CUSTOMER_INDEX, .line = MW_NO_CUSTOMER_INDEX, .content = true};
-	const struct mw_divert_settings *divert;
 	struct mw_flow_key key = {.client = f->src,
 		.server = f->dst,
 		.client_port = f->sport,
@@ -388,8 +373,7 @@ void mw_divert_onward(
 	if (packet->port_out != MW_PORT_OUTSIDE || lane->snapshot == NULL ||
 		!mw_port_set_has(lane->config.smtp_ports, f->dport))
 		return;
-	divert = settings_of(lane);
-	if (mw_ip_eq(&f->src, &divert->gateway_v4) || mw_ip_eq(&f->src, &divert->gateway_v6))
+	if (mw_divert_is_gateway(lane, &f->src))
 		return;
 	flow = mw_flow_find(&lane->flows, &key);
 	if (flow != NULL && flow->of_gateway && flow->state == MW_FLOW_CLOSED &&

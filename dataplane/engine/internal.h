@@ -30,6 +30,7 @@
 #include "common/base/time.h"
 #include "dataplane/engine/lane.h"
 #include "dataplane/flow/wheel.h"
+#include "dataplane/gateway/link.h"
 #include "dataplane/message/message.h"
 #include "dataplane/proto/frame.h"
 #include "dataplane/proto/reassembly.h"
@@ -69,8 +70,6 @@
  * More than the windows systems give by default; of blind ones 1 in 128 gets through.
  */
 #define MW_RST_AWAY_MAX (1u << 24)
-
-#define MW_GATEWAY_LABEL_MAX 18 /* MACs, a VLAN tag, Ethertype */
 
 #define MW_RESET_TTL 64 /* of a RST of ours: it has to be heard, whatever its sender chose */
 
@@ -339,7 +338,7 @@ struct mw_lane {
 	uint64_t sessions;
 	struct mw_lane_counters counters;
 	uint8_t frame[MW_FRAME_MAX];
-	uint8_t labelled[MW_FRAME_MAX + MW_GATEWAY_LABEL_MAX];
+	uint8_t labelled[MW_FRAME_MAX + MW_LINK_HEADER_MAX];
 };
 
 /* Who is behind an address, and how much of his mail is looked at. */
@@ -376,6 +375,8 @@ void mw_walk_connection(struct mw_lane *lane, struct mw_flow *flow, enum mw_verd
 /* --- divert.c --- */
 /* New connections can be led to the gateway. */
 bool mw_divert_ready(const struct mw_lane *lane);
+/* Is it one of the gateway's own addresses? There is a snapshot. */
+bool mw_divert_is_gateway(const struct mw_lane *lane, const struct mw_ip *ip);
 uint8_t mw_divert_across(
 	const struct mw_lane *lane, uint8_t port_in, const uint8_t *frame, uint32_t len);
 /* Does a frame of the divert port that has these tags come from the gateway's link? */

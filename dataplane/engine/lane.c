@@ -397,16 +397,13 @@ static void pass_by(struct mw_packet *packet, enum mw_reason reason)
 static bool from_gateway(
 	struct mw_lane *lane, struct mw_flow *flow, struct mw_packet *packet, struct mw_frame *f)
 {
-	const struct mw_divert_settings *divert;
-
 	if (flow != NULL && flow->diverted)
 		return mw_divert_from_gateway(lane, flow, packet, f);
 	if (lane->snapshot == NULL || packet->port_out == MW_PORT_COUNT) {
 		mw_packet_drop(packet, MW_REASON_GATEWAY_STRAY);
 		return false;
 	}
-	divert = &lane->snapshot->settings.divert;
-	if (mw_ip_eq(&f->src, &divert->gateway_v4) || mw_ip_eq(&f->src, &divert->gateway_v6))
+	if (mw_divert_is_gateway(lane, &f->src))
 		mw_packet_forward(packet, MW_REASON_GATEWAY_OWN);
 	else
 		mw_packet_drop(packet, MW_REASON_GATEWAY_STRAY);

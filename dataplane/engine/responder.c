@@ -67,18 +67,12 @@ void mw_responder_reset(
 	struct mw_lane *lane, const struct mw_packet *packet, const struct mw_frame *f)
 {
 	struct mw_segment s;
-	uint32_t size, taken = f->payload_len + ((f->flags & MW_TCP_SYN) != 0) +
-			       ((f->flags & MW_TCP_FIN) != 0);
+	uint32_t size;
 
-	if ((f->flags & MW_TCP_RST) != 0 || !answer_headers(&s, packet, f))
+	if (!mw_segment_reset(&s, packet->data, f))
 		return;
-	if ((f->flags & MW_TCP_ACK) != 0) {
-		s.flags = MW_TCP_RST;
-		s.seq = f->ack;
-	} else {
-		s.flags = MW_TCP_RST | MW_TCP_ACK;
-		s.ack = f->seq + taken;
-	}
+	s.ttl = MW_RESET_TTL;
+	s.window = WINDOW;
 	size = mw_segment_write(&s, mw_span_of(NULL, 0), lane->frame, sizeof(lane->frame));
 	mw_lane_transmit(lane, packet->port_in, lane->frame, size);
 	lane->counters.reason[MW_REASON_RESET_SENT]++;

@@ -202,23 +202,11 @@ static enum mw_gateway_why syn_sent(struct mw_check *c, const struct mw_frame *f
 static void reset_stranger(struct mw_check *c, const uint8_t *data, const struct mw_frame *f,
 	const struct mw_gateway_sink *sink)
 {
-	struct mw_segment s = {.v6 = f->v6,
-		.ttl = 64,
-		.src = f->dst,
-		.dst = f->src,
-		.sport = f->dport,
-		.dport = f->sport,
-		.flags = MW_TCP_RST};
+	struct mw_segment s;
 
-	if ((f->flags & MW_TCP_RST) != 0 || !mw_segment_answer_l2(&s, data, f))
+	if (!mw_segment_reset(&s, data, f))
 		return;
-	if ((f->flags & MW_TCP_ACK) != 0) {
-		s.seq = f->ack;
-	} else {
-		s.flags |= MW_TCP_ACK;
-		s.ack = f->seq + f->payload_len + ((f->flags & MW_TCP_SYN) != 0) +
-			((f->flags & MW_TCP_FIN) != 0);
-	}
+	s.ttl = 64;
 	put(c, &s, mw_span_of(NULL, 0), sink);
 }
 

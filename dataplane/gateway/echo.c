@@ -8,10 +8,8 @@
 /* A source that nobody can be answered at: a group, broadcast, none. */
 static bool answerable(const struct mw_datagram *d)
 {
-	static const struct mw_ip none;
-
 	if (d->v6)
-		return d->src.octet[0] != 0xff && !mw_ip_eq(&d->src, &none);
+		return d->src.octet[0] != 0xff && !mw_ip_is_none(&d->src);
 	return d->src.octet[12] > 0 && d->src.octet[12] < 224;
 }
 

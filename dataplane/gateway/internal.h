@@ -10,10 +10,8 @@
 
 static inline bool mw_gateway_has(const struct mw_gateway *g, enum mw_gateway_family family)
 {
-	static const struct mw_ip none;
-
-	return !mw_ip_eq(
-		family == MW_GATEWAY_V4 ? &g->settings.gateway_v4 : &g->settings.gateway_v6, &none);
+	return !mw_ip_is_none(
+		family == MW_GATEWAY_V4 ? &g->settings.gateway_v4 : &g->settings.gateway_v6);
 }
 
 /* --- gateway.c --- */

@@ -19,13 +19,6 @@ static bool is_group(const struct mw_ip *ip)
 	return ip->octet[0] == 0xff;
 }
 
-static bool is_none(const struct mw_ip *ip)
-{
-	static const struct mw_ip none;
-
-	return mw_ip_eq(ip, &none);
-}
-
 struct mw_ip mw_ndp_solicited_node(const struct mw_ip *ip)
 {
 	struct mw_ip group = {{0xff, 0x02, [11] = 1, [12] = 0xff}};
@@ -82,11 +75,11 @@ bool mw_ndp_read(const struct mw_datagram *d, struct mw_ndp *out)
 	if (out->advertisement) {
 		out->solicited = (p[4] & FLAG_SOLICIT) != 0;
 		out->override = (p[4] & FLAG_OVERRIDE) != 0;
-		return !is_none(&d->src) && !(is_group(&d->dst) && out->solicited);
+		return !mw_ip_is_none(&d->src) && !(is_group(&d->dst) && out->solicited);
 	}
 	/* Somebody who is about to take an address asks without one, all who might have it. */
 	group = mw_ndp_solicited_node(&out->target);
-	return !is_none(&d->src) || (mw_ip_eq(&d->dst, &group) && !out->has_mac);
+	return !mw_ip_is_none(&d->src) || (mw_ip_eq(&d->dst, &group) && !out->has_mac);
 }
 
 uint32_t mw_ndp_write(const struct mw_ndp *ndp, uint8_t *out)

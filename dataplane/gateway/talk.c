@@ -10,13 +10,6 @@
 
 static const uint8_t broadcast[6] = {0xff, 0xff, 0xff, 0xff, 0xff, 0xff};
 
-static bool is_none(const struct mw_ip *ip)
-{
-	static const struct mw_ip none;
-
-	return mw_ip_eq(ip, &none);
-}
-
 /* --- saying --- */
 
 /* Sends what lies behind the header of g->frame, which is written by this. */
@@ -156,7 +149,7 @@ static bool hear_arp(struct mw_gateway *g, uint64_t now_ns, const struct mw_link
 /* RFC 4861, 7.2.4: to whom asked; to all when he has no address yet. */
 static void advertise(struct mw_gateway *g, const struct mw_ndp *asked, const uint8_t from[6])
 {
-	bool nameless = is_none(&asked->src);
+	bool nameless = mw_ip_is_none(&asked->src);
 	struct mw_ndp ndp = {.advertisement = true,
 		.solicited = !nameless,
 		.override = true,
@@ -223,7 +216,7 @@ static void hear_tcp(struct mw_gateway *g, uint64_t now_ns, const uint8_t *data,
 
 static bool is_our_address(const struct mw_divert_settings *s, const struct mw_ip *ip)
 {
-	return !is_none(ip) && (mw_ip_eq(ip, &s->address_v4) || mw_ip_eq(ip, &s->address_v6));
+	return !mw_ip_is_none(ip) && (mw_ip_eq(ip, &s->address_v4) || mw_ip_eq(ip, &s->address_v6));
 }
 
 static bool hear_ip(struct mw_gateway *g, uint64_t now_ns, const struct mw_link_frame *f,

@@ -162,7 +162,7 @@ static uint32_t lay_out(struct mw_io_worker *w, struct rte_mbuf *const *m, uint3
 static bool relabel(
 	struct rte_mbuf *m, const struct mw_fragment *g, const uint8_t *label, uint8_t label_len)
 {
-	uint8_t *data, *ip;
+	uint8_t *data;
 
 	if (label_len > g->l3) {
 		if (!rte_pktmbuf_prepend(m, (uint16_t)(label_len - g->l3)))
@@ -171,10 +171,8 @@ static bool relabel(
 		return false;
 	}
 	data = rte_pktmbuf_mtod(m, uint8_t *);
-	ip = data + label_len;
 	memcpy(data, label, label_len);
-	mw_layer2_set_length(data, label_len,
-		g->v6 ? (uint32_t)(ip[4] << 8 | ip[5]) + 40 : (uint32_t)(ip[2] << 8 | ip[3]));
+	mw_layer2_fit(data, label_len, g->v6);
 	return true;
 }
 

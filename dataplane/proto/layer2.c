@@ -143,6 +143,11 @@ void mw_layer2_set_length(uint8_t *data, uint32_t l3, uint32_t ip_len)
 		put16(data + l2.pppoe + 4, l3 - l2.pppoe - PPPOE_HEADER + ip_len);
 }
 
+void mw_layer2_fit(uint8_t *data, uint32_t l3, bool v6)
+{
+	mw_layer2_set_length(data, l3, v6 ? be16(data + l3 + 4) + 40u : be16(data + l3 + 2));
+}
+
 uint32_t mw_layer2_without_labels(
 	const uint8_t *data, const struct mw_layer2 *l2, bool v6, uint8_t *out)
 {

@@ -42,6 +42,9 @@ enum mw_layer2_kind mw_layer2_parse(const uint8_t *data, uint32_t len, struct mw
  * PPPoE's (RFC 2516, 4). `data` has at least the `l3` octets that one of our parses has seen. */
 void mw_layer2_set_length(uint8_t *data, uint32_t l3, uint32_t ip_len);
 
+/* The same for the IP packet that lies there, by its own length. */
+void mw_layer2_fit(uint8_t *data, uint32_t l3, bool v6);
+
 /* The same frame's way back has no labels: they mean something in one direction only (RFC 3031,
  * 3.1). Copies the layer 2 header without them; octets written, at most l2->l3. */
 uint32_t mw_layer2_without_labels(

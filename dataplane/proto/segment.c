@@ -47,6 +47,26 @@ bool mw_segment_answer_l2(
 	return true;
 }
 
+bool mw_segment_reset(struct mw_segment *out, const uint8_t *data, const struct mw_frame *f)
+{
+	if ((f->flags & MW_TCP_RST) != 0)
+		return false;
+	*out = (struct mw_segment){.v6 = f->v6,
+		.src = f->dst,
+		.dst = f->src,
+		.sport = f->dport,
+		.dport = f->sport,
+		.flags = MW_TCP_RST};
+	if ((f->flags & MW_TCP_ACK) != 0) {
+		out->seq = f->ack;
+	} else {
+		out->flags |= MW_TCP_ACK;
+		out->ack = f->seq + f->payload_len + ((f->flags & MW_TCP_SYN) != 0) +
+			   ((f->flags & MW_TCP_FIN) != 0);
+	}
+	return mw_segment_answer_l2(out, data, f);
+}
+
 uint32_t mw_segment_write(
 	const struct mw_segment *s, struct mw_span payload, uint8_t *out, uint32_t size)
 {

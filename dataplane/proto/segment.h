@@ -38,6 +38,10 @@ bool mw_segment_keep(struct mw_segment *segment, const uint8_t *data, const stru
 bool mw_segment_answer_l2(
 	struct mw_segment *segment, const uint8_t *data, const struct mw_frame *frame);
 
+/* The RST that answers a segment (RFC 9293, 3.10.7.1), from its receiver, without a hop limit.
+ * False: nothing answers a RST, or the layer 2 header is too long. */
+bool mw_segment_reset(struct mw_segment *out, const uint8_t *data, const struct mw_frame *frame);
+
 /* Writes the frame; octets written, 0 when `size` is too small. PPPoE's length field is set. */
 uint32_t mw_segment_write(
 	const struct mw_segment *segment, struct mw_span payload, uint8_t *out, uint32_t size);
