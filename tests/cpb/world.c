@@ -13,6 +13,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "controlplane/store/audit.h"
 #include "controlplane/store/outbox.h"
 #include "controlplane/store/verdicts.h"
 
@@ -81,6 +82,18 @@ void world_close(struct world *w)
 	mw_env_close(&w->events_env);
 	mw_env_close(&w->policy_env);
 	mw_cases_close(&w->cases);
+}
+
+void world_end(struct world *w)
+{
+	struct mw_cases_txn txn = mw_cases_read(&w->cases);
+	struct mw_audit_check check;
+
+	mw_audit_verify(&txn, &check);
+	assert_int_equal(check.bad_seq, 0);
+	mw_cases_abort(&txn);
+	world_close(w);
+	world_remove(w);
 }
 
 void world_customer(struct world *w, const char *id, const char *prefix, unsigned contacts)

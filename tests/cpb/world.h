@@ -29,6 +29,8 @@ void world_settings(struct mw_settings *settings);
 /* Opens all, starts apply. The same directory may be opened again after a close or a death. */
 void world_open(struct world *w);
 void world_close(struct world *w);
+/* The audit chain is whole; closes, and removes the directory. */
+void world_end(struct world *w);
 
 /* A customer with one line and so many contacts (phone and address each). */
 void world_customer(struct world *w, const char *id, const char *prefix, unsigned contacts);

@@ -23,6 +23,7 @@
 #include "dataplane/engine/internal.h"
 #include "dataplane/proto/segment.h"
 #include "tests/engine/fake_scan.h"
+#include "tests/engine/resident.h"
 #include "tests/engine/rig.h"
 
 #define AT_ONCE	      64u /* connections that somebody still works at */
@@ -433,17 +434,6 @@ static void taken_at_most(uint32_t out[POOLS])
 	out[3] = lane->envelope_pool.used_max;
 	out[4] = lane->transfer_pool.used_max;
 	out[5] = lane->record_pool.used_max;
-}
-
-static uint64_t resident_octets(void)
-{
-	FILE *f = fopen("/proc/self/statm", "r");
-	unsigned long long size = 0, resident = 0;
-
-	if (f == NULL || fscanf(f, "%llu %llu", &size, &resident) != 2)
-		die("/proc/self/statm cannot be read");
-	fclose(f);
-	return resident * (uint64_t)sysconf(_SC_PAGESIZE);
 }
 
 static double seconds(void)

@@ -222,3 +222,19 @@ bool net_run(struct net *net, uint64_t until_ns)
 	}
 	return host_done(&net->peer[0]) && host_done(&net->peer[1]);
 }
+
+uint32_t net_lines(const struct net_peer *p, const char *begins)
+{
+	uint32_t n = 0, at = 0;
+	size_t len = strlen(begins);
+
+	while (at < p->in_len) {
+		const uint8_t *end = memchr(p->in + at, '\n', p->in_len - at);
+
+		if (end == NULL)
+			break;
+		n += p->in_len - at >= len && memcmp(p->in + at, begins, len) == 0;
+		at = (uint32_t)(end - p->in) + 1;
+	}
+	return n;
+}

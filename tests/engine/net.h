@@ -126,6 +126,8 @@ void net_enrich(struct net *net);
 void net_describe(const struct net *net, char *out, size_t size);
 /* Runs until nothing moves any more or the time is up; true when both ends are done. */
 bool net_run(struct net *net, uint64_t until_ns);
+/* How many whole lines that begin so have come to it, in order. */
+uint32_t net_lines(const struct net_peer *peer, const char *begins);
 /* For the lane's sink. */
 void net_transmit(void *ctx, enum mw_port port, const uint8_t *frame, uint32_t len);
 

@@ -23,6 +23,7 @@
 
 #include "common/base/time.h"
 #include "dataplane/engine/talk.h"
+#include "tests/engine/resident.h"
 #include "tests/engine/rig.h"
 
 #define RESPONDERS    4096u /* what an appliance has by default */
@@ -235,17 +236,6 @@ static void wait_until_empty(void)
 			rig.lane->use[0].responders);
 	if (mw_lane_counters(rig.lane)->sessions != 0)
 		die("a session of somebody who was refused");
-}
-
-static uint64_t resident_octets(void)
-{
-	FILE *f = fopen("/proc/self/statm", "r");
-	unsigned long long size = 0, resident = 0;
-
-	if (f == NULL || fscanf(f, "%llu %llu", &size, &resident) != 2)
-		die("/proc/self/statm cannot be read");
-	fclose(f);
-	return resident * (uint64_t)sysconf(_SC_PAGESIZE);
 }
 
 static double seconds(void)

@@ -196,14 +196,19 @@ static void other(uint32_t n)
 	hand_connection(&hand, OTHERS + n % (RIG_CUSTOMERS - OTHERS), n, PORT);
 }
 
+static void other_begins(uint32_t n)
+{
+	other(n);
+	hand_shake(&hand);
+	hand_envelope(&hand);
+}
+
 static void use_flows(void)
 {
 	const struct mw_flow_table *table = &hand.rig.lane->flows;
 
 	for (uint32_t n = 0; n < MOST && table->used < table->count; n++) {
-		other(n);
-		hand_shake(&hand);
-		hand_envelope(&hand);
+		other_begins(n);
 	}
 	assert_int_equal(table->used, table->count);
 }
@@ -213,9 +218,7 @@ static void use_contents(void)
 	const struct mw_pool *pool = &hand.rig.lane->content_pool;
 
 	for (uint32_t n = 0; n < MOST && pool->used < pool->blocks; n++) {
-		other(n);
-		hand_shake(&hand);
-		hand_envelope(&hand);
+		other_begins(n);
 	}
 	assert_int_equal(pool->used, pool->blocks);
 }
@@ -225,9 +228,7 @@ static void use_messages(void)
 	const struct mw_pool *pool = &hand.rig.lane->transfer_pool;
 
 	for (uint32_t n = 0; n < MOST && pool->used < pool->blocks; n++) {
-		other(n);
-		hand_shake(&hand);
-		hand_envelope(&hand);
+		other_begins(n);
 		hand_say(&hand, &hand.client, "DATA\r\n");
 		hand_say(&hand, &hand.server, "354 go on\r\n");
 		hand_say(&hand, &hand.client, "Subject: y\r\n");
@@ -244,9 +245,7 @@ static void use_kept(void)
 	memset(block, 'x', 1000);
 	block[1000] = 0;
 	for (uint32_t n = 0; n < MOST && pool->used + 1 < pool->blocks; n++) {
-		other(n);
-		hand_shake(&hand);
-		hand_envelope(&hand);
+		other_begins(n);
 		hand_say(&hand, &hand.client, "BDAT 99999 LAST\r\n");
 		for (uint32_t k = 0; k < 40 && hand.packet.forward; k++)
 			hand_say(&hand, &hand.client, block);
@@ -263,9 +262,7 @@ static void use_records(void)
 	for (int i = 0; i < 100; i++)
 		strcat(block, "a word and\r\n"); /* 12 octets */
 	for (uint32_t n = 0; n < MOST && pool->used < pool->blocks; n++) {
-		other(n);
-		hand_shake(&hand);
-		hand_envelope(&hand);
+		other_begins(n);
 		hand_say(&hand, &hand.client, "DATA\r\n");
 		hand_say(&hand, &hand.server, "354 go on\r\n");
 		hand_say(&hand, &hand.client, "Subject: y\r\n\r\n");

@@ -47,23 +47,6 @@ static void say_seed(const char *what)
 			say_seed(#what); \
 	} while (0)
 
-/* How often a line that begins so came to the client. */
-static uint32_t lines_of(const struct net_peer *p, const char *begins)
-{
-	uint32_t n = 0, at = 0;
-	size_t len = strlen(begins);
-
-	while (at < p->in_len) {
-		const uint8_t *end = memchr(p->in + at, '\n', p->in_len - at);
-
-		if (end == NULL)
-			break;
-		n += p->in_len - at >= len && memcmp(p->in + at, begins, len) == 0;
-		at = (uint32_t)(end - p->in) + 1;
-	}
-	return n;
-}
-
 static void begin(uint64_t seed, const struct rig_options *options, struct net_way way,
 	uint32_t messages, uint32_t size_max)
 {
@@ -130,7 +113,7 @@ static void one_run(uint64_t seed, struct net_way way, uint32_t size_max, uint32
 	CHECK(net_run(&run.net, run.net.now_ns + 3600 * MW_NS_PER_S));
 	check_stored(bad);
 	if (bad < pair.to_send) {
-		CHECK(lines_of(client, "554 5.7.1 ") == 1);
+		CHECK(net_lines(client, "554 5.7.1 ") == 1);
 		CHECK(strncmp(pair.refusal, "554 5.7.1 ", 10) == 0);
 		CHECK(strstr(pair.refusal, "reference ") != NULL);
 		CHECK(run.net.peer[NET_SERVER].refused || run.net.peer[NET_SERVER].fin_received);
@@ -138,7 +121,7 @@ static void one_run(uint64_t seed, struct net_way way, uint32_t size_max, uint32
 		CHECK(run.rig.message[bad].refused);
 		CHECK(run.rig.message[bad].complete);
 	} else {
-		CHECK(lines_of(client, "554") == 0);
+		CHECK(net_lines(client, "554") == 0);
 		CHECK(run.rig.messages == bad);
 	}
 	for (uint32_t i = 0; i < bad; i++)
@@ -231,7 +214,7 @@ static void a_look_alike_is_refused(void **state)
 		CHECK(net_run(&run.net, run.net.now_ns + 600 * MW_NS_PER_S));
 		CHECK(pair.stored_count == 0);
 		CHECK(strncmp(pair.refusal, "554 5.7.1 ", 10) == 0);
-		CHECK(lines_of(&run.net.peer[NET_CLIENT], "554") == 1);
+		CHECK(net_lines(&run.net.peer[NET_CLIENT], "554") == 1);
 		CHECK(memmem(server->in, server->in_len, "evil", 4) == NULL);
 		CHECK(run.rig.messages == 1 && run.rig.message[0].refused);
 		CHECK((run.rig.session.anomalies & MW_ANOMALY_BIT(MW_REASON_SMUGGLING)) != 0);
@@ -262,9 +245,9 @@ static void a_verdict_ends_an_open_connection(void **state)
 				mw_lane_counters(run.rig.lane)->reason[MW_REASON_RESET_SENT] > 0));
 		/* One that had left in full when the verdict came may still arrive. */
 		CHECK(pair.stored_count <= stored + 1);
-		answers = lines_of(&run.net.peer[NET_CLIENT], "554 5.7.1 " REPLY) +
-			  lines_of(&run.net.peer[NET_CLIENT], "421 4.7.1 " REPLY) +
-			  lines_of(&run.net.peer[NET_CLIENT], "550 5.7.1 " REPLY);
+		answers = net_lines(&run.net.peer[NET_CLIENT], "554 5.7.1 " REPLY) +
+			  net_lines(&run.net.peer[NET_CLIENT], "421 4.7.1 " REPLY) +
+			  net_lines(&run.net.peer[NET_CLIENT], "550 5.7.1 " REPLY);
 		CHECK(answers == 1 || pair.stored_count == pair.to_send ||
 			run.net.peer[NET_CLIENT].refused || run.net.peer[NET_CLIENT].in_len == 0);
 		end();

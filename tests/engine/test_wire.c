@@ -97,22 +97,9 @@ static void say_seed(const char *what)
 			say_seed(#what); \
 	} while (0)
 
-/* How often a line that begins so came to the client. */
 static uint32_t lines_of(const char *begins)
 {
-	const struct net_peer *p = &run.net.peer[NET_CLIENT];
-	uint32_t n = 0, at = 0;
-	size_t len = strlen(begins);
-
-	while (at < p->in_len) {
-		const uint8_t *end = memchr(p->in + at, '\n', p->in_len - at);
-
-		if (end == NULL)
-			break;
-		n += p->in_len - at >= len && memcmp(p->in + at, begins, len) == 0;
-		at = (uint32_t)(end - p->in) + 1;
-	}
-	return n;
+	return net_lines(&run.net.peer[NET_CLIENT], begins);
 }
 
 /* A client that does something while its message is held does it so long after the hold began. */
