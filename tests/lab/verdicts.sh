@@ -362,6 +362,8 @@ try_round() { # VERDICT MOMENT
 		judge "$1" "$2" "$row"
 	done
 	customers_empty
+	# A connection through the gateway stays there, and the next round's mail would with it.
+	[[ $1 != divert ]] || customers_hang_up
 }
 
 # What is still queued is tried again now that nothing stands against it.

@@ -122,3 +122,9 @@ customers_empty() {
 		exim_command exim -Mrm "$id" >/dev/null
 	done
 }
+
+# Connections that Postfix keeps for its next mail are ended.
+customers_hang_up() {
+	lab_ns cust postfix -c "$LAB_DIR/postfix/etc" stop >/dev/null 2>&1
+	lab_ns cust postfix -c "$LAB_DIR/postfix/etc" start >/dev/null 2>&1
+}
