@@ -60,12 +60,18 @@ static void lax_dot(struct mw_smtp *s, unsigned last)
 		s->dot_behind = last == LAX_LAST_UNSEEN ? END_UNSEEN : END_LF;
 }
 
-/* A lax line that is one dot was ended by a CR, and no LF follows it: decided one octet later. */
+/* A lax line that is one dot was ended by a CR, and no LF follows it: decided one octet later. A NUL
+ * decides it too, for who does not drop NULs; who does may find an LF behind it. */
 static bool lookalike_by_cr(struct mw_smtp *s, uint8_t c)
 {
-	if (s->lax != LAX_DOT_CR || c == '\n' || c == 0)
+	bool told = s->lax == LAX_DOT_NUL;
+
+	if (c == '\n' || (s->lax != LAX_DOT_CR && !told))
 		return false;
-	s->lax = LAX_START;
+	s->lax = c == 0 ? LAX_DOT_NUL : LAX_START;
+	if (told)
+		return false;
+	s->dot_nul = s->dot_nul || c == 0;
 	lookalike(s, END_CR);
 	return s->lookalike_due;
 }
@@ -74,8 +80,10 @@ static void lax_step(struct mw_smtp *s, uint8_t c)
 {
 	switch (c) {
 	case '\n':
-		if (s->lax == LAX_DOT || s->lax == LAX_DOT_CR)
-			lookalike(s, s->lax == LAX_DOT ? END_LF : END_CRLF);
+		if (s->lax == LAX_DOT)
+			lookalike(s, END_LF);
+		else if (s->lax == LAX_DOT_CR || s->lax == LAX_DOT_NUL)
+			lookalike(s, END_CRLF);
 		s->lax = LAX_START;
 		break;
 	case '\r':
@@ -157,7 +165,7 @@ static size_t data(struct mw_smtp *s, const uint8_t *p, size_t n, struct mw_smtp
 			case DOT_CONTENT:
 				break;
 			}
-		} else if (i >= plain_from && s->lax != LAX_DOT && s->lax != LAX_DOT_CR) {
+		} else if (i >= plain_from && (s->lax == LAX_START || s->lax == LAX_MID)) {
 			size_t plain = mw_smtp_skip_plain(s, p + i, n - i);
 
 			i += plain;

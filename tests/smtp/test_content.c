@@ -116,9 +116,10 @@ static void read_laxly(const uint8_t *p, size_t n, struct reading *r)
 			r->hold_names[r->holds_count] = name_of(p, n, at[i], lf);
 			note(r, r->hold_names[r->holds_count]);
 			r->holds[r->holds_count++] = lf;
-		} else if (seen[i + 1] == '\r' && i + 2 < m) {
-			note(r, name_of(p, n, at[i], at[i + 1]));
 		}
+		/* A CR is decided by the octet behind it, which to who keeps NULs may be one. */
+		if (seen[i + 1] == '\r' && at[i + 1] + 1 < n && p[at[i + 1] + 1] != '\n')
+			note(r, name_of(p, n, at[i], at[i + 1]));
 	}
 }
 
@@ -326,6 +327,26 @@ static void test_known_ends(void **state)
 	}
 }
 
+/* A line end by CR is told with the octet behind it at the latest, whatever that is: who waits for
+ * more has let the whole message go. */
+static void test_cr_is_told_at_once(void **state)
+{
+	static const char behind[] = {'x', '.', '\r', '\0'};
+
+	for (size_t i = 0; i < sizeof(behind); i++) {
+		uint8_t text[] = {'x', '\r', '\n', '.', '\r', (uint8_t)behind[i]};
+
+		for (size_t piece = 1; piece <= sizeof(text); piece++) {
+			struct reading r;
+
+			read_with_parser(text, sizeof(text), piece, &r);
+			assert_true(r.lookalike);
+			assert_int_equal(r.holds_count, 0);
+			compare(text, sizeof(text), piece);
+		}
+	}
+}
+
 static void test_dots(void **state)
 {
 	static const struct {
@@ -361,6 +382,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_dots),
 		cmocka_unit_test(test_known_ends),
+		cmocka_unit_test(test_cr_is_told_at_once),
 		cmocka_unit_test(test_every_short_string),
 		cmocka_unit_test(test_strings_in_text),
 	};
