@@ -60,8 +60,8 @@ static void lax_dot(struct mw_smtp *s, unsigned last)
 		s->dot_behind = last == LAX_LAST_UNSEEN ? END_UNSEEN : END_LF;
 }
 
-/* A lax line that is one dot was ended by a CR, and no LF follows it: decided one octet later. A NUL
- * decides it too, for who does not drop NULs; who does may find an LF behind it. */
+/* A lax line that is one dot was ended by a CR, and no LF follows it: decided one octet later. A
+ * NUL decides it too, for who does not drop NULs; who does may find an LF behind it. */
 static bool lookalike_by_cr(struct mw_smtp *s, uint8_t c)
 {
 	bool told = s->lax == LAX_DOT_NUL;

@@ -25,8 +25,8 @@ enum {
 	BODY_CR, /* behind a CR that was told */
 };
 
-/* A lax reading: CR, LF and CRLF end lines, NUL is nothing. DOT_NUL: the CR behind a dot, with a NUL
- * behind it, was told as the line's end, and an LF may follow still. */
+/* A lax reading: CR, LF and CRLF end lines, NUL is nothing. DOT_NUL: the CR behind a dot, with a
+ * NUL behind it, was told as the line's end, and an LF may follow still. */
 enum { LAX_START, LAX_DOT, LAX_DOT_CR, LAX_DOT_NUL, LAX_MID };
 
 /* What the last octet of content was, as far as the name of a look-alike depends on it. */
