@@ -48,12 +48,22 @@ void mw_hold_release_due(struct mw_lane *lane, struct mw_flow *flow)
 		mw_hold_release(lane, flow);
 }
 
-void mw_hold_timeout(struct mw_lane *lane, struct mw_flow *flow)
+bool mw_hold_timeout(struct mw_lane *lane, struct mw_flow *flow)
 {
-	for (struct mw_transfer *t = flow->content->transfers; t != NULL; t = t->flow_next)
-		if (t->holds_flow)
-			t->timed_out = true;
+	for (struct mw_transfer *t = flow->content->transfers; t != NULL; t = t->flow_next) {
+		if (!t->holds_flow)
+			continue;
+		/* That it is refused is certain; only what the scan finds in it was waited for. */
+		if (t->smuggles) {
+			mw_transfer_drain(lane, t);
+			mw_transfer_settle(lane, t);
+			flow->release_due = false;
+			return false;
+		}
+		t->timed_out = true;
+	}
 	mw_hold_release(lane, flow);
+	return true;
 }
 
 void mw_hold_flush(struct mw_lane *lane, struct mw_flow *flow, uint32_t limit)

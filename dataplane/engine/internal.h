@@ -551,8 +551,9 @@ void mw_hold_release(struct mw_lane *lane, struct mw_flow *flow);
 /* When a judgement has asked for it: after it was acted on, for what is released is parsed, and may
  * end the connection and all its messages. */
 void mw_hold_release_due(struct mw_lane *lane, struct mw_flow *flow);
-/* Held too long: released unjudged, counted. */
-void mw_hold_timeout(struct mw_lane *lane, struct mw_flow *flow);
+/* Held too long: released unjudged, counted. False for what looks like an end: that is not
+ * released but scanned to its end, and is to be refused now. */
+bool mw_hold_timeout(struct mw_lane *lane, struct mw_flow *flow);
 /* Sends what is kept, not sent yet and below `limit`, as segments of the lane's own. */
 void mw_hold_flush(struct mw_lane *lane, struct mw_flow *flow, uint32_t limit);
 

@@ -281,6 +281,10 @@ static void try_dark(struct mw_lane *lane, struct mw_flow *flow)
 
 void mw_refusal_timeout(struct mw_lane *lane, struct mw_flow *flow)
 {
+	if (flow->refusal == MW_REFUSAL_MESSAGE) /* perhaps it is to be refused since just now */
+		try_message(lane, flow);
+	if (flow->state == MW_FLOW_CLOSED)
+		return;
 	if (may_speak(flow, mw_smtp_replies_outstanding(&flow->content->smtp)))
 		speak(lane, flow, "421 4.7.1", true);
 	else

@@ -156,12 +156,10 @@ void mw_session_timer(struct mw_lane *lane, struct mw_flow *flow)
 		uint64_t hold_due =
 			flow->hold_since_ns + (uint64_t)lane->config.hold_max_ms * MW_NS_PER_MS;
 
-		if (lane->now_ns >= hold_due && flow->refusal > MW_REFUSAL_MOVE)
+		if (lane->now_ns < hold_due)
+			due = hold_due < due ? hold_due : due;
+		else if (flow->refusal > MW_REFUSAL_MOVE || !mw_hold_timeout(lane, flow))
 			mw_refusal_timeout(lane, flow);
-		else if (lane->now_ns >= hold_due)
-			mw_hold_timeout(lane, flow);
-		else if (hold_due < due)
-			due = hold_due;
 	}
 	if (lane->now_ns >= idle_due)
 		mw_session_remove(lane, flow);

@@ -186,8 +186,8 @@ static void a_look_alike_is_refused(void **state)
 {
 	static const char *const ends[] = {"\n.\n", "\n.\r\n", "\r\n.\n", "\r.\r\n", "\r.\n",
 		"\n\0.\n", "\r\n\0.\r\n", "\r\n.\0\r\n", "\r\n.\0\n", "\r.\rx", "\r\n.\rx",
-		"\n.\rx"};
-	static const uint8_t lens[] = {3, 4, 4, 4, 3, 4, 6, 6, 5, 4, 5, 4};
+		"\n.\rx", "\r\n.\r\0x"};
+	static const uint8_t lens[] = {3, 4, 4, 4, 3, 4, 6, 6, 5, 4, 5, 4, 6};
 	static const char smuggled[] =
 		"MAIL FROM:<x@evil.example>\r\nRCPT TO:<v@server.example>\r\n"
 		"DATA\r\nSubject: smuggled\r\n\r\nhello\r\n";
@@ -220,6 +220,36 @@ static void a_look_alike_is_refused(void **state)
 		CHECK((run.rig.session.anomalies & MW_ANOMALY_BIT(MW_REASON_SMUGGLING)) != 0);
 		end();
 	}
+}
+
+/* Held for longer than anything is held, because its scan has no time: it is refused all the same,
+ * for that needs no scan. */
+static void a_look_alike_that_waits_too_long_is_refused(void **state)
+{
+	struct rig_options options = {
+		.refuse_smuggling = true, .scan_budget_ns = 1, .hold_max_ms = 30};
+	struct mail_text *t = &pair.sent[0];
+
+	fake_record_cost_ns = 1000000; /* one record a poll, and a message of hundreds */
+	begin(44, &options, (struct net_way){0}, 1, 400);
+	t->bdat = false;
+	t->raw = true;
+	for (t->len = 0; t->len < 20000; t->len += 9)
+		memcpy(t->octets + t->len, "words\r\n\r\n", 9);
+	memcpy(t->octets + t->len, "\n.\n", 3);
+	t->len += 3;
+	net_connect(&run.net);
+	CHECK(net_run(&run.net, run.net.now_ns + 60 * MW_NS_PER_S));
+	CHECK(pair.stored_count == 0);
+	CHECK(strncmp(pair.refusal, "554 5.7.1 ", 10) == 0);
+	CHECK(strstr(pair.refusal, "ambiguous end of data") != NULL);
+	CHECK(run.net.peer[NET_SERVER].in_len > 3);
+	CHECK(memmem(run.net.peer[NET_SERVER].in, run.net.peer[NET_SERVER].in_len, "\n.\n", 3) ==
+		NULL);
+	CHECK(run.rig.messages == 1 && run.rig.message[0].refused);
+	CHECK(mw_lane_counters(run.rig.lane)->reason[MW_REASON_SCAN_TIMEOUT] == 0);
+	fake_record_cost_ns = 0;
+	end();
 }
 
 /* A verdict in the middle: a message under way is refused at its end, an idle client is told, and
@@ -735,6 +765,7 @@ int main(void)
 		cmocka_unit_test_teardown(large_under_loss, print_seed),
 		cmocka_unit_test_teardown(a_liar_gets_nothing_past, print_seed),
 		cmocka_unit_test_teardown(a_look_alike_is_refused, print_seed),
+		cmocka_unit_test_teardown(a_look_alike_that_waits_too_long_is_refused, print_seed),
 		cmocka_unit_test_teardown(a_verdict_ends_an_open_connection, print_seed),
 		cmocka_unit_test(the_server_said_it_first),
 		cmocka_unit_test(not_before_all_replies_are_read),

@@ -204,11 +204,10 @@ static void check_judged(const struct shadow *s, const struct mw_flow *flow)
 }
 
 /* A look-alike that is to be refused goes no further than to the octet in front of its last, not
- * even when its refusal has to wait. A message that waited too long is let go. */
+ * even when its refusal or its scan has to wait. */
 static void check_lax(struct connection *c)
 {
-	if (!f.live.refuse_smuggling ||
-		mw_lane_counters(f.live.lane)->reason[MW_REASON_SCAN_TIMEOUT] > 0)
+	if (!f.live.refuse_smuggling)
 		c->lax = true;
 	demand(c->lax || !shadow_lax_end(&c->shadow),
 		"a message is complete at a lax server that is to be protected");

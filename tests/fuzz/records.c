@@ -74,10 +74,11 @@ static const struct codec codecs[] = {ENTRY(event), ENTRY(customer), ENTRY(line)
 /* What can be seen of an event without decoding it is what is in it. */
 static void check_peek(struct mw_span in)
 {
-	uint64_t time_us = event.kind == MW_EVENT_MESSAGE ? event.message.time_us
-			   : event.kind == MW_EVENT_HAM	  ? event.ham.time_us
-			   : event.kind == MW_EVENT_LANE  ? event.lane.time_us
-							  : event.session.end_us;
+	uint64_t time_us = event.kind == MW_EVENT_MESSAGE  ? event.message.time_us
+			   : event.kind == MW_EVENT_HAM	   ? event.ham.time_us
+			   : event.kind == MW_EVENT_LANE   ? event.lane.time_us
+			   : event.kind == MW_EVENT_DIVERT ? event.divert.time_us
+							   : event.session.end_us;
 
 	demand(mw_event_peek(in) == event.kind, "an event's kind is seen");
 	demand(mw_event_peek_time_us(in) == time_us, "and its time");
@@ -477,7 +478,7 @@ static void any_text(struct fuzz_random *r, char *out, size_t size)
 static size_t make_event(struct fuzz_random *r, uint8_t *out, size_t size)
 {
 	memset(&event, 0, sizeof(event));
-	event.kind = (enum mw_event_kind)(1 + fuzz_below(r, 4));
+	event.kind = (enum mw_event_kind)(1 + fuzz_below(r, 5));
 	if (event.kind == MW_EVENT_MESSAGE) {
 		event.message.domain_count = (uint8_t)fuzz_below(r, 4);
 		event.message.rule_count = (uint8_t)fuzz_below(r, 4);
@@ -490,8 +491,26 @@ static size_t make_event(struct fuzz_random *r, uint8_t *out, size_t size)
 	} else if (event.kind == MW_EVENT_SESSION) {
 		event.session.reason = (enum mw_reason)fuzz_below(r, MW_REASON_COUNT);
 		event.session.anomalies = 1u << fuzz_below(r, 8);
+	} else if (event.kind == MW_EVENT_DIVERT) {
+		event.divert.time_us = fuzz_random(r);
+		event.divert.put_off = (uint32_t)fuzz_random(r);
 	}
 	return mw_event_encode(&event, out, size);
+}
+
+static void any_gateway(struct fuzz_random *r, struct mw_divert_settings *d)
+{
+	const uint8_t gateway[4] = {192, 0, 2, 1}, own[4] = {192, 0, 2, (uint8_t)fuzz_random(r)};
+
+	if (fuzz_below(r, 4) == 0)
+		return;
+	d->gateway_v4 = mw_ip_from_v4(gateway);
+	d->address_v4 = mw_ip_from_v4(own);
+	d->vlan = (uint16_t)fuzz_below(r, 4095);
+	d->fallback = (enum mw_divert_fallback)fuzz_below(r, MW_DIVERT_FALLBACK_COUNT);
+	d->check_every_ms = 1000;
+	d->check_timeout_ms = 1 + fuzz_below(r, 1000);
+	d->fall = d->rise = (uint8_t)(1 + fuzz_below(r, 255));
 }
 
 static size_t make_record(struct fuzz_random *r, uint32_t which, uint8_t *out, size_t size)
@@ -516,6 +535,7 @@ static size_t make_record(struct fuzz_random *r, uint32_t which, uint8_t *out, s
 	line_key = line.key;
 	settings.smtp_port_count = 1;
 	settings.smtp_ports[0] = 25;
+	any_gateway(r, &settings.divert);
 	detect.fingerprint_count = fuzz_below(r, 3);
 	detect.spam_count = fuzz_below(r, 3);
 	outbox.to_count = (uint8_t)fuzz_below(r, 3);
