@@ -206,6 +206,12 @@ static bool direction(const struct mw_lane *lane, const struct mw_packet *packet
 	return to_server || to_client;
 }
 
+/* Has anything of this direction been read, or kept to be read? */
+static bool was_read(const struct mw_half *half)
+{
+	return half->bytes > 0 || half->kept.head != NULL;
+}
+
 /* A SYN or SYN-ACK on a connection we know: a repeat of its first, or the first of another. */
 static bool is_successor(const struct mw_lane *lane, const struct mw_flow *flow,
 	const struct mw_frame *f, bool from_client)
@@ -221,9 +227,10 @@ static bool is_successor(const struct mw_lane *lane, const struct mw_flow *flow,
 			!mw_divert_ready(lane))
 			return true;
 		/* What came before it was of no connection that we have seen begin; this one is
-		 * decided, and read, from here on. */
-		if (!lane->config.passive && !half->isn_known && !flow->server.isn_known)
-			return true;
+		 * decided, and read, from here on. A SYN-ACK alone says nothing else: any host can
+		 * send one between what it pretends to have said and what is said. */
+		if (!lane->config.passive && !half->isn_known)
+			return !flow->server.isn_known || was_read(half) || was_read(&flow->server);
 		if (half->isn_known && half->isn == f->seq) /* we still talk: a late duplicate */
 			return flow->state == MW_FLOW_CLOSED && !lane->config.passive &&
 			       !(flow->owned && mw_responder_owns(lane, &flow->link.key));

@@ -288,6 +288,24 @@ static void a_syn_ahead_hides_nothing(void **state)
 	hand_close(&hand);
 }
 
+/* The same with octets of both sides and a SYN-ACK, all of them from an accomplice: what it makes
+ * the lane read as one huge chunk is a connection of its own. */
+static void an_accomplice_before_the_syn_hides_nothing(void **state)
+{
+	struct rig_options options = {0};
+
+	hand_open(&hand, &options);
+	hand_say(&hand, &hand.server, "220 s ESMTP\r\n");
+	hand_say(&hand, &hand.client, "BDAT 1000000 LAST\r\n");
+	hand_raw(&hand, &hand.server, MW_TCP_SYN | MW_TCP_ACK, hand.server.seq - 1, NULL, 0);
+	hand_shake(&hand);
+	hand_envelope(&hand);
+	hand_say(&hand, &hand.client, "BDAT 4 LAST\r\n\r\nab");
+	assert_true(hand.packet.forward);
+	assert_int_equal(counted(MW_REASON_CLEAN), 1);
+	hand_close(&hand);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -304,6 +322,7 @@ int main(void)
 		cmocka_unit_test(a_refused_connect_is_believed),
 		cmocka_unit_test(a_second_syn_hides_nothing),
 		cmocka_unit_test(an_ack_before_the_syn_hides_nothing),
+		cmocka_unit_test(an_accomplice_before_the_syn_hides_nothing),
 		cmocka_unit_test(a_syn_ahead_hides_nothing),
 	};
 
