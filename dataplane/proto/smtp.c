@@ -42,6 +42,11 @@ void mw_smtp_join(struct mw_smtp *s)
 	s->greeted = s->client_seen = true;
 }
 
+void mw_smtp_greeting_unsure(struct mw_smtp *s)
+{
+	s->unsure = true;
+}
+
 void mw_smtp_set_one_sided(struct mw_smtp *s)
 {
 	s->one_sided = true;
