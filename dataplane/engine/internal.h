@@ -236,8 +236,7 @@ struct mw_transfer {
 	struct mw_record_block *head, *tail;
 	uint32_t queue_blocks;
 	int32_t score_milli, threshold_milli;
-	struct mw_match *matches;
-	uint32_t match_count;
+	const struct mw_match *matches;
 	uint64_t end_ns;
 	char refusal_text[MW_REPLY_TEXT_MAX]; /* behind "554 5.7.1 ", when it is refused */
 	struct mw_transfer *flow_next;	      /* of the same connection, oldest first */
