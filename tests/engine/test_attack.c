@@ -7,6 +7,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 
 #include <cmocka.h>
 
@@ -306,6 +307,74 @@ static void an_accomplice_before_the_syn_hides_nothing(void **state)
 	hand_close(&hand);
 }
 
+/* What a server reads as the beginning of a message and the lane does not know, goes no further
+ * than to the end of its line. */
+static void a_chunk_in_disguise_waits(void **state)
+{
+	static const char *const lines[] = {"\x0c"
+					    "BDAT 6 LAST\r\n",
+		"\r BDAT 6 LAST\r\n",
+		"\v\x7f"
+		"BDAT 6 LAST\r\n",
+		"\"BDAT\" 6 LAST\r\n", "BDAT;6 LAST\r\n"};
+
+	for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++) {
+		struct rig_options options = {0};
+		char text[64], sent[128];
+
+		hand_open(&hand, &options);
+		hand_shake(&hand);
+		hand_envelope(&hand);
+		snprintf(text, sizeof(text), "%sa\r\n\r\nb", lines[i]);
+		hand_say(&hand, &hand.client, text);
+		snprintf(sent, sizeof(sent),
+			"EHLO c\r\nMAIL FROM:<a@b.example>\r\nRCPT TO:<c@d.example>\r\n%s",
+			lines[i]);
+		assert_true(hand_server_has(&hand, sent));
+		hand_close(&hand);
+	}
+}
+
+/* A server that has not offered CHUNKING answers 503 and reads on: so does the lane. */
+static void a_chunk_that_was_not_offered_waits(void **state)
+{
+	struct rig_options options = {0};
+
+	hand_open(&hand, &options);
+	hand_shake(&hand);
+	hand_say(&hand, &hand.server, "220 s ESMTP\r\n");
+	hand_say(&hand, &hand.client, "HELO c\r\n");
+	hand_say(&hand, &hand.server, "250 s\r\n");
+	hand_say(&hand, &hand.client, "BDAT 1000\r\nDATA\r\n");
+	assert_true(hand_server_has(&hand, "HELO c\r\nBDAT 1000\r\n"));
+	hand.held_back = 6;
+	hand_say(&hand, &hand.server, "503 not advertised\r\n");
+	hand.held_back = 0;
+	hand_say(&hand, &hand.server, "354 go on\r\n");
+	hand_say(&hand, &hand.client, "a: b\r\n\r\nc\r\n.\r\n");
+	hand_poll(&hand, 0);
+	assert_int_equal(counted(MW_REASON_CLEAN), 1);
+	hand_close(&hand);
+}
+
+/* Two octets of TLS behind a greeting in clear: the session is read on. */
+static void two_octets_of_tls_hide_nothing(void **state)
+{
+	struct rig_options options = {0};
+
+	hand_open(&hand, &options);
+	hand_shake(&hand);
+	hand_say(&hand, &hand.server, "220 s ESMTP\r\n");
+	hand_say(&hand, &hand.client, "\x16\x03\r\n");
+	hand_say(&hand, &hand.server, "500 what\r\n");
+	hand_say(&hand, &hand.client, "EHLO c\r\n");
+	hand_say(&hand, &hand.server, "250-s\r\n250 CHUNKING\r\n");
+	hand_say(&hand, &hand.client, "MAIL FROM:<a@b>\r\nRCPT TO:<c@d>\r\nBDAT 4 LAST\r\n\r\nab");
+	hand_poll(&hand, 0);
+	assert_int_equal(counted(MW_REASON_CLEAN), 1);
+	hand_close(&hand);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -323,6 +392,9 @@ int main(void)
 		cmocka_unit_test(a_second_syn_hides_nothing),
 		cmocka_unit_test(an_ack_before_the_syn_hides_nothing),
 		cmocka_unit_test(an_accomplice_before_the_syn_hides_nothing),
+		cmocka_unit_test(a_chunk_in_disguise_waits),
+		cmocka_unit_test(a_chunk_that_was_not_offered_waits),
+		cmocka_unit_test(two_octets_of_tls_hide_nothing),
 		cmocka_unit_test(a_syn_ahead_hides_nothing),
 	};
 
