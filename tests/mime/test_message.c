@@ -554,6 +554,40 @@ static void test_urls(void **state)
 		    mw_span_eq(u->next->text, mw_span_str("http://example.com/a")));
 }
 
+/* Whatever its host, an address with a scheme is one for its reader; what rules see of it is what
+ * SpamAssassin's would. In order of appearance, once each. */
+static void test_strange_urls(void **state)
+{
+	static const char text[] =
+		"http://evil.invalid/a http://example.com/b http://[2001:db8::1]/c www.spam.test "
+		"http://evil.invalid/a http://srv01.corp/x http://example.com/d "
+		"nothing.invalid\r\n";
+	static const char *const urls[] = {"http://evil.invalid/a", "http://example.com/b",
+		"http://[2001:db8::1]/c", "www.spam.test", "http://srv01.corp/x",
+		"http://example.com/d"};
+	static const char *const heads[] = {"\r\n", "Content-Type: text/html\r\n\r\n<p>"};
+	struct log log = {0};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(heads) / sizeof(heads[0]); i++) {
+		const struct mw_message_url *u;
+		size_t n = 0;
+		char mail[512];
+
+		snprintf(mail, sizeof(mail), "%s%s", heads[i], text);
+		run(&log, EVERYTHING, (const uint8_t *)mail, strlen(mail), NULL, 0);
+		for (u = mw_message_facts(bench->m)->urls; u != NULL; u = u->next, n++) {
+			assert_true(n < sizeof(urls) / sizeof(urls[0]));
+			assert_span(u->text, urls[n]);
+		}
+		assert_int_equal(n, sizeof(urls) / sizeof(urls[0]));
+		assert_int_equal(log.count[MW_RECORD_URI], 2);
+		assert_non_null(strstr(log.kinds[MW_RECORD_URI].text, " http://example.com/b\n"));
+		assert_non_null(strstr(log.kinds[MW_RECORD_URI].text, " http://example.com/d\n"));
+	}
+	log_free(&log);
+}
+
 static void test_gap(void **state)
 {
 	const char *mail = "Subject: x\r\n\r\nbefore";
@@ -751,6 +785,7 @@ int main(void)
 		cmocka_unit_test(test_shown),
 		cmocka_unit_test(test_encoded_messages),
 		cmocka_unit_test(test_urls),
+		cmocka_unit_test(test_strange_urls),
 		cmocka_unit_test(test_gap),
 		cmocka_unit_test(test_content_key),
 	};
