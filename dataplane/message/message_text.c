@@ -158,3 +158,13 @@ void mw_message_text_end(struct mw_message *m)
 	if (m->rendering)
 		mw_render_part_end(&m->render);
 }
+
+void mw_message_shown_record(struct mw_message *m, struct mw_span s, uint8_t *room, uint32_t stream)
+{
+	size_t len = mw_invisible_strip(s, room, NULL);
+	bool changed = len < s.len;
+
+	len = mw_paragraph_squeeze(mw_span_of(room, len), room, &changed);
+	if (changed && len > 0)
+		text_record(m, MW_RECORD_PLAIN, mw_span_of(room, len), stream);
+}

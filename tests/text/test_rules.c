@@ -360,6 +360,42 @@ static void test_rawchunk(void **state)
 	assert_int_equal(got.len, 4097); /* one piece */
 }
 
+static void test_squeeze(void **state)
+{
+	static const struct {
+		const char *in, *out;
+		bool changed;
+	} cases[] = {
+		{"", "", false},
+		{"a b", "a b", false},
+		{" a ", " a ", false},
+		{"a  b\t\r\n c\n", "a b c ", true},
+		{"a\tb", "a b", true},
+		{"a\xc2\xa0"
+		 "b \xe3\x80\x80\xe2\x80\x83 c\xe1\x9a\x80",
+			"a b c ", true},
+		/* a letter, a quotation mark and a zero-width space begin with the same octets */
+		{"\xc2\xb5\xe2\x80\x9c\xe2\x80\x8b\xe3\x81\x82",
+			"\xc2\xb5\xe2\x80\x9c\xe2\x80\x8b\xe3\x81\x82", false},
+		{"a\xc2", "a\xc2", false},
+		{"a\xe2\x80", "a\xe2\x80", false},
+	};
+	uint8_t out[64];
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct mw_span in = mw_span_str(cases[i].in);
+		bool changed = false;
+		size_t len = mw_paragraph_squeeze(in, out, &changed);
+
+		assert_int_equal(len, strlen(cases[i].out));
+		assert_memory_equal(out, cases[i].out, len);
+		assert_int_equal(changed, cases[i].changed);
+		memcpy(out, in.data, in.len); /* where it lies */
+		assert_int_equal(mw_paragraph_squeeze(mw_span_of(out, in.len), out, &changed), len);
+		assert_memory_equal(out, cases[i].out, len);
+	}
+}
+
 static void list_uri(void *ctx, const struct mw_uri_found *found)
 {
 	if (got.len > 0)
@@ -598,6 +634,7 @@ int main(void)
 		cmocka_unit_test(test_invisible),
 		cmocka_unit_test(test_html_long_value),
 		cmocka_unit_test(test_paragraph),
+		cmocka_unit_test(test_squeeze),
 		cmocka_unit_test(test_paragraph_cut),
 		cmocka_unit_test(test_rawchunk),
 		cmocka_unit_test(test_uri_text),
