@@ -47,6 +47,23 @@ static struct mw_span without_comment(struct mw_bag *bag, struct mw_span line)
 	return mw_span_of(out, n);
 }
 
+/* Directives are known in any case. */
+static struct mw_span lower(struct mw_bag *bag, struct mw_span word)
+{
+	uint8_t *out = NULL;
+
+	for (size_t i = 0; i < word.len; i++) {
+		if (word.data[i] < 'A' || word.data[i] > 'Z')
+			continue;
+		if (out == NULL) {
+			out = mw_bag_alloc(bag, word.len);
+			memcpy(out, word.data, word.len);
+		}
+		out[i] |= 0x20;
+	}
+	return out == NULL ? word : mw_span_of(out, word.len);
+}
+
 static struct mw_def *define(struct line *l, struct mw_span name, enum mw_def_kind kind)
 {
 	return mw_rulebook_define(l->cf->book, name, kind, l->file, l->number);
@@ -320,12 +337,13 @@ int mw_cf_read(struct mw_cf *cf, const char *file, struct mw_span text)
 	unsigned depth = 0;
 	struct mw_span line;
 
+	text = mw_without_mark(text);
 	while (mw_next_line(&text, &line)) {
 		l.number++;
 		l.rest = mw_trim(without_comment(&cf->book->bag, line));
 		if (l.rest.len == 0)
 			continue;
-		l.key = mw_next_word(&l.rest);
+		l.key = lower(&cf->book->bag, mw_next_word(&l.rest));
 		if (is(l.key, "if") || is(l.key, "ifplugin")) {
 			bool value = false;
 

@@ -185,6 +185,7 @@ int mw_import_ndb(struct mw_rulebook *book, const char *file, struct mw_span tex
 	struct mw_span line, f[FIELDS_MAX];
 	uint32_t number = 0;
 
+	text = mw_without_mark(text);
 	while (mw_next_line(&text, &line)) {
 		bool unsupported = false;
 
@@ -239,6 +240,7 @@ int mw_import_digests(struct mw_rulebook *book, const char *file, struct mw_span
 	struct mw_span line, f[FIELDS_MAX];
 	uint32_t number = 0;
 
+	text = mw_without_mark(text);
 	while (mw_next_line(&text, &line)) {
 		number++;
 		line = mw_trim(line);

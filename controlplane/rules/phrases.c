@@ -36,8 +36,7 @@ int mw_import_phrases(struct mw_rulebook *book, const char *file, struct mw_span
 	struct mw_span line;
 	uint32_t number = 0;
 
-	if (text.len >= 3 && memcmp(text.data, "\xef\xbb\xbf", 3) == 0) /* a byte order mark */
-		text = mw_span_of(text.data + 3, text.len - 3);
+	text = mw_without_mark(text);
 	while (mw_next_line(&text, &line)) {
 		struct mw_span name, pattern;
 		int32_t score = 1000;

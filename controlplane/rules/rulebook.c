@@ -102,6 +102,13 @@ int mw_rulebook_fail(
 	return -EINVAL;
 }
 
+struct mw_span mw_without_mark(struct mw_span text)
+{
+	bool marked = text.len >= 3 && memcmp(text.data, "\xef\xbb\xbf", 3) == 0;
+
+	return marked ? mw_span_of(text.data + 3, text.len - 3) : text;
+}
+
 bool mw_next_line(struct mw_span *rest, struct mw_span *line)
 {
 	if (rest->len == 0)

@@ -89,6 +89,8 @@ struct mw_def *mw_rulebook_define(struct mw_rulebook *book, struct mw_span name,
 int mw_rulebook_fail(struct mw_rulebook *book, const char *file, uint32_t line, const char *format,
 	...) __attribute__((format(printf, 4, 5)));
 
+/* A file's text without the byte order mark that some editors put in front. */
+struct mw_span mw_without_mark(struct mw_span text);
 /* One line of a file, without its line end; `rest` moves behind it. False at the end. */
 bool mw_next_line(struct mw_span *rest, struct mw_span *line);
 struct mw_span mw_trim(struct mw_span s);

@@ -4,6 +4,8 @@
  */
 #include "dataplane/engine/internal.h"
 
+#define PORT_SUBMISSIONS 465 /* RFC 8314: TLS from the first octet on */
+
 static void attach_half(
 	struct mw_lane *lane, struct mw_half *half, uint8_t blocks_max, struct mw_use *use)
 {
@@ -42,6 +44,8 @@ bool mw_content_attach(struct mw_lane *lane, struct mw_flow *flow, enum mw_reaso
 		mw_smtp_set_one_sided(&content->smtp);
 	if (flow->unopened)
 		mw_smtp_greeting_unsure(&content->smtp);
+	if (!lane->config.passive)
+		mw_smtp_set_inline(&content->smtp, flow->link.key.server_port == PORT_SUBMISSIONS);
 	return true;
 }
 

@@ -56,6 +56,7 @@
 	2000 /* spam-like from a score of 2 on, unless a class says otherwise */
 
 #define MW_EMBRYONIC_NS (30 * MW_NS_PER_S)
+#define MW_ANSWERED_NS	(100 * MW_NS_PER_S) /* a server gives its SYN-ACK up within 63 s */
 #define MW_IDLE_NS	(1800 * MW_NS_PER_S) /* RFC 5321, 4.5.3.2 asks for up to 10 minutes */
 #define MW_CLOSED_NS	(60 * MW_NS_PER_S)   /* late packets of a closed connection find it so */
 #define MW_CLOSING_NS	(120 * MW_NS_PER_S)
@@ -236,8 +237,7 @@ struct mw_transfer {
 	struct mw_record_block *head, *tail;
 	uint32_t queue_blocks;
 	int32_t score_milli, threshold_milli;
-	struct mw_match *matches;
-	uint32_t match_count;
+	const struct mw_match *matches;
 	uint64_t end_ns;
 	char refusal_text[MW_REPLY_TEXT_MAX]; /* behind "554 5.7.1 ", when it is refused */
 	struct mw_transfer *flow_next;	      /* of the same connection, oldest first */

@@ -67,7 +67,9 @@ struct mw_packet {
 	enum mw_reason reason;
 };
 
+/* A list, for no array of as many as there are rules fits a block of a message's memory. */
 struct mw_match {
+	const struct mw_match *next;
 	struct mw_span rule; /* name; lives as long as the ruleset */
 	int32_t score_milli;
 };
@@ -84,8 +86,7 @@ struct mw_lane_message {
 	const struct mw_smtp_envelope *envelope;
 	const struct mw_message_facts *facts;
 	bool complete;
-	const struct mw_match *matches;
-	uint32_t match_count;
+	const struct mw_match *matches; /* in the order of the rules */
 	int32_t score_milli, threshold_milli;
 	enum mw_message_class klass;
 	bool refuse;	       /* the action: refuse, else forward */

@@ -15,6 +15,7 @@
 #define TRIED_A_POLL 64u
 #define TLS_IDLE_NS  (2 * MW_NS_PER_S)
 #define TLS_LIMIT_NS (60 * MW_NS_PER_S)
+#define SAY_LIMIT_NS (60 * MW_NS_PER_S)
 #define WINDOW_LEAST 65535u
 #define WINDOW_GUESS 8192u /* the server's scale was never seen */
 
@@ -258,6 +259,9 @@ static void try_session(struct mw_lane *lane, struct mw_flow *flow)
 	}
 	if (between_messages(flow))
 		speak(lane, flow, "421 4.7.1", true);
+	else if (flow->content->receiving == NULL && !flow->holding &&
+		 lane->now_ns >= flow->refusal_ns + SAY_LIMIT_NS)
+		mw_refusal_cut(lane, flow); /* always another reply is outstanding */
 }
 
 /* A sender with mail for hours begins his next message in the packet that acknowledges the reply to

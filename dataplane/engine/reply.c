@@ -59,6 +59,9 @@ static bool server_gap(struct mw_lane *lane, struct mw_flow *flow)
 		return false;
 	half->nxt = found;
 	mw_reassembly_trim(&half->kept, found);
+	/* Live they went another way, or the client says so: what its commands did is not known. */
+	if (!lane->config.passive && !flow->one_sided && !flow->flushing)
+		mw_flow_uninspected(lane, flow, MW_REASON_GAP);
 	mw_smtp_gap_server(&flow->content->smtp);
 	return true;
 }
@@ -177,9 +180,9 @@ static void payload_in(struct mw_lane *lane, struct mw_flow *flow, struct mw_pac
 	const struct mw_frame *frame, uint32_t seq)
 {
 	struct mw_half *half = &flow->server;
+	uint32_t high = half->high;
 
-	if (mw_seq_before(half->high, seq + frame->payload_len))
-		half->high = seq + frame->payload_len;
+	half->high = mw_seq_max(high, seq + frame->payload_len);
 	/* A copy that differs from the first is mended in the packet, as in the other direction. */
 	switch (mw_reassembly_add(
 		&half->kept, half->nxt, seq, packet->data + frame->payload, frame->payload_have)) {
@@ -192,6 +195,7 @@ static void payload_in(struct mw_lane *lane, struct mw_flow *flow, struct mw_pac
 		break;
 	case MW_KEPT_REFUSED:
 		if (!lane->config.passive) { /* the server repeats it, what closes its gap first */
+			half->high = high;
 			mw_packet_drop(packet, MW_REASON_OVER_BUDGET);
 			return;
 		}
@@ -220,25 +224,38 @@ static void keep_template(
 }
 
 /* Of several SYNs of a client it is the server that says which one counts. What lies in front of
- * where we began to read would pass unread. */
-static void begin_where_the_server_does(
-	struct mw_lane *lane, struct mw_flow *flow, const struct mw_frame *frame)
+ * where we began to read would pass unread. False: octets behind another SYN were read already.
+ * They left for a connection that this server does not have, and no honest client has any. */
+static bool begin_where_the_server_does(struct mw_flow *flow, const struct mw_frame *frame)
 {
 	struct mw_half *client = &flow->client;
 	uint32_t ack = frame->ack;
 
 	if (client->isn_known && client->known &&
 		ack - client->isn - 1 <= client->sent_high - client->isn - 1)
-		return;
-	if (client->bytes > 0) {
-		mw_content_lose(lane, flow, MW_REASON_DESYNC);
-		return;
-	}
+		return true;
+	if (client->bytes > 0)
+		return false;
 	mw_reassembly_clear(&client->kept);
 	client->isn = ack - 1;
 	client->isn_known = client->known = true;
 	client->nxt = client->sent = client->sent_high = client->acked = client->high = ack;
 	client->kept.floor = ack;
+	return true;
+}
+
+/* A client whose server was taken for one that is never seen, and here it is. No way that is truly
+ * one-way shows a packet of the server's; whoever acknowledges often enough before its SYN-ACK
+ * looks the same. As long as nothing was read it is taken back. False: something was, without its
+ * replies, and may have been something else. */
+static bool is_not_alone(struct mw_flow *flow)
+{
+	if (mw_flow_inspected(flow) && (flow->content != NULL || flow->client.bytes > 0))
+		return false;
+	flow->one_sided = false;
+	flow->client_alone = 0;
+	flow->anomalies &= ~MW_ANOMALY_BIT(MW_REASON_ASYMMETRIC);
+	return true;
 }
 
 /* Before it has answered the SYN a server may still have an older connection on these ports. It
@@ -265,10 +282,21 @@ void mw_reply_server(struct mw_lane *lane, struct mw_flow *flow, struct mw_packe
 	if (of_an_older_one(lane, flow, frame))
 		return;
 	if ((frame->flags & (MW_TCP_SYN | MW_TCP_ACK)) == (MW_TCP_SYN | MW_TCP_ACK) &&
-		!half->known && mw_flow_inspected(flow) && !lane->config.passive)
-		begin_where_the_server_does(lane, flow, frame);
+		!half->known && mw_flow_inspected(flow) && !lane->config.passive &&
+		!begin_where_the_server_does(flow, frame)) {
+		mw_flow_uninspected(lane, flow, MW_REASON_DESYNC);
+		mw_session_reset(lane, flow, packet, frame);
+		return;
+	}
 	if (!note_ack(lane, flow, frame)) {
 		mw_packet_drop(packet, MW_REASON_ACK_AHEAD);
+		return;
+	}
+	/* A RST may be anybody's, and goes by a rule of its own. */
+	if (flow->one_sided && !lane->config.passive && (frame->flags & MW_TCP_RST) == 0 &&
+		!is_not_alone(flow)) {
+		mw_flow_uninspected(lane, flow, MW_REASON_DESYNC);
+		mw_session_reset(lane, flow, packet, frame);
 		return;
 	}
 	half->seen = true;

@@ -138,13 +138,24 @@ static uint64_t patience_ns(const struct mw_lane *lane, const struct mw_flow *fl
 {
 	switch (flow->state) {
 	case MW_FLOW_EMBRYONIC:
-		return MW_EMBRYONIC_NS;
+		return flow->server.isn_known && flow->server.seen ? MW_ANSWERED_NS
+								   : MW_EMBRYONIC_NS;
 	case MW_FLOW_CLOSED:
 		return MW_CLOSED_NS;
 	case MW_FLOW_OPEN:
 		break;
 	}
 	return is_closing(lane, flow) ? MW_CLOSING_NS : MW_IDLE_NS;
+}
+
+/* Forgotten while both ends still have it, a connection would be found in its middle, and not be
+ * read. They are told, as whoever keeps state between two hosts does (RFC 5382, 5: after more than
+ * two hours if it can be; RFC 5321, 4.5.3.2 lets no client be silent for more than ten minutes). */
+static bool would_go_on_unread(const struct mw_lane *lane, const struct mw_flow *flow)
+{
+	return !lane->config.passive && mw_flow_inspected(flow) && !is_closing(lane, flow) &&
+	       (flow->state == MW_FLOW_OPEN ||
+		       (flow->state == MW_FLOW_EMBRYONIC && flow->server.seen));
 }
 
 void mw_session_timer(struct mw_lane *lane, struct mw_flow *flow)
@@ -161,7 +172,9 @@ void mw_session_timer(struct mw_lane *lane, struct mw_flow *flow)
 		else if (flow->refusal > MW_REFUSAL_MOVE || !mw_hold_timeout(lane, flow))
 			mw_refusal_timeout(lane, flow);
 	}
-	if (lane->now_ns >= idle_due)
+	if (lane->now_ns >= idle_due && would_go_on_unread(lane, flow))
+		mw_refusal_cut(lane, flow);
+	else if (lane->now_ns >= idle_due)
 		mw_session_remove(lane, flow);
 	else if (flow->link.wheel_slot == MW_FLOW_NONE)
 		mw_wheel_set(&lane->wheel, flow, lane->now_ns, due);

@@ -232,9 +232,9 @@ static struct mw_span rule_of(const struct mw_transfer *t)
 {
 	const struct mw_match *dearest = t->matches;
 
-	for (uint32_t i = 1; i < t->match_count; i++)
-		if (t->matches[i].score_milli > dearest->score_milli)
-			dearest = &t->matches[i];
+	for (const struct mw_match *m = t->matches; m != NULL; m = m->next)
+		if (m->score_milli > dearest->score_milli)
+			dearest = m;
 	return dearest != NULL ? dearest->rule : mw_span_of(NULL, 0);
 }
 
@@ -268,6 +268,27 @@ static void refusal_text(struct mw_transfer *t)
 			text[i] = '?';
 }
 
+/* Their names; without memory for all of them the last ones are missing, the score is not. */
+static void keep_matches(struct mw_transfer *t, const struct mw_scan_result *result)
+{
+	const struct mw_match **last = &t->matches;
+
+	for (uint32_t i = 0; i < result->hit_count; i++) {
+		const struct mw_ruleset_rule *rule =
+			mw_ruleset_rule(t->rules, result->hits[i].rule);
+		struct mw_match *match = mw_arena_alloc(&t->arena, sizeof(*match));
+
+		if (match == NULL)
+			return;
+		*match = (struct mw_match){
+			.rule = rule->name,
+			.score_milli = rule->score_milli,
+		};
+		*last = match;
+		last = &match->next;
+	}
+}
+
 static void judge(struct mw_lane *lane, struct mw_transfer *t)
 {
 	t->state = MW_TRANSFER_JUDGED;
@@ -279,20 +300,7 @@ static void judge(struct mw_lane *lane, struct mw_transfer *t)
 		t->scan = NULL;
 		t->klass = result.klass;
 		t->score_milli = result.score_milli;
-		t->matches =
-			result.hit_count == 0
-				? NULL
-				: mw_arena_alloc(&t->arena, result.hit_count * sizeof(*t->matches));
-		for (uint32_t i = 0; t->matches != NULL && i < result.hit_count; i++) {
-			const struct mw_ruleset_rule *rule =
-				mw_ruleset_rule(t->rules, result.hits[i].rule);
-
-			t->matches[i] = (struct mw_match){
-				.rule = rule->name,
-				.score_milli = rule->score_milli,
-			};
-			t->match_count++;
-		}
+		keep_matches(t, &result);
 	}
 	choose_action(lane, t);
 	if (t->timed_out) {
@@ -456,7 +464,6 @@ static void report(struct mw_lane *lane, const struct mw_transfer *t)
 		.facts = mw_message_facts(t->message),
 		.complete = t->complete && mw_message_facts(t->message)->complete,
 		.matches = t->matches,
-		.match_count = t->match_count,
 		.score_milli = t->score_milli,
 		.threshold_milli = t->threshold_milli,
 		.klass = t->klass,

@@ -58,8 +58,7 @@ static void domains(const struct mw_smtp_envelope *envelope, struct mw_event_mes
 /* All of them, or the dearest when there are more than fit. */
 static void rules(const struct mw_lane_message *message, struct mw_event_message *out)
 {
-	for (uint32_t i = 0; i < message->match_count; i++) {
-		const struct mw_match *match = &message->matches[i];
+	for (const struct mw_match *match = message->matches; match != NULL; match = match->next) {
 		size_t len =
 			match->rule.len < MW_RULE_NAME_MAX ? match->rule.len : MW_RULE_NAME_MAX - 1;
 		uint8_t at;

@@ -34,7 +34,7 @@
 #define MW_MESSAGE_ANOMALY(reason) (1ull << ((reason)-MW_REASON_ASYMMETRIC))
 
 #define MW_MESSAGE_QUIET_MAX 128
-#define MW_MESSAGE_NAME_MAX  4096 /* octets of a PLAIN record */
+#define MW_MESSAGE_NAME_MAX  4096 /* octets of a file's name */
 
 /* One for all messages of a lane. Limits of 0 mean the default in brackets. */
 struct mw_message_config {

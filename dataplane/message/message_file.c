@@ -11,8 +11,11 @@ void mw_message_name_record(struct mw_message *m, struct mw_span name)
 {
 	struct mw_record record = {.kind = MW_RECORD_PLAIN, .data = name, .stream = m->part.number};
 
-	if (name.len > 0 && mw_message_wants(m, MW_MESSAGE_WANT(MW_RECORD_PLAIN)))
-		mw_message_emit(m, &record);
+	if (name.len == 0 || !mw_message_wants(m, MW_MESSAGE_WANT(MW_RECORD_PLAIN)))
+		return;
+	mw_message_emit(m, &record);
+	if (name.len <= sizeof(m->scratch->unfolded))
+		mw_message_shown_record(m, name, m->scratch->unfolded, m->part.number);
 }
 
 static uint32_t hash_of(struct mw_span s)

@@ -154,7 +154,8 @@ void mw_message_header_field(struct mw_message *m, struct mw_span field)
 		*fact = fact_value(m, value, words);
 	if (mw_message_wants(m, MW_MESSAGE_WANT(MW_RECORD_HEADER) |
 					MW_MESSAGE_WANT(MW_RECORD_HEADER_RAW) |
-					MW_MESSAGE_WANT(MW_RECORD_HEADER_ALL)) ||
+					MW_MESSAGE_WANT(MW_RECORD_HEADER_ALL) |
+					MW_MESSAGE_WANT(MW_RECORD_PLAIN)) ||
 		(m->rendering && mw_span_caseeq(name, "subject")))
 		keep_field(m, field);
 }

@@ -171,11 +171,22 @@ static void joined_record(
 		header_record(m, MW_RECORD_HEADER, mw_span_str(name), &b);
 }
 
+/* Plain patterns find their words in HEADER_ALL, whose values rules of other kinds see as well; one
+ * whose white space is not as in a paragraph is shown to them alone once more, as if it were. */
+static void shown_record(struct mw_message *m, struct mw_span value)
+{
+	if (value.len > MW_RECORD_ALL_MAX)
+		value.len = MW_RECORD_ALL_MAX;
+	mw_message_shown_record(m, value, m->scratch->value, 0);
+}
+
 static void all_records(struct mw_message *m)
 {
 	struct builder b = {.out = m->scratch->all, .size = sizeof(m->scratch->all)};
+	const bool all = mw_message_wants(m, MW_MESSAGE_WANT(MW_RECORD_HEADER_ALL));
+	const bool plain = mw_message_wants(m, MW_MESSAGE_WANT(MW_RECORD_PLAIN));
 
-	if (mw_message_wants(m, MW_MESSAGE_WANT(MW_RECORD_HEADER_ALL))) {
+	if (all || plain) {
 		for (const struct mw_message_field *f = m->fields; f != NULL; f = f->next) {
 			struct mw_span value = mw_message_field_decode(
 				m, f, m->scratch->value, sizeof(m->scratch->value));
@@ -184,9 +195,12 @@ static void all_records(struct mw_message *m)
 			add(&b, ": ", 2);
 			add(&b, value.data, value.len);
 			add(&b, "\n", 1);
+			if (plain)
+				shown_record(m, value);
 		}
-		header_record(m, MW_RECORD_HEADER_ALL, mw_span_of(NULL, 0), &b);
 	}
+	if (all)
+		header_record(m, MW_RECORD_HEADER_ALL, mw_span_of(NULL, 0), &b);
 	if (mw_message_wants(m, MW_MESSAGE_WANT(MW_RECORD_HEADER_RAW))) {
 		b.len = 0;
 		for (const struct mw_message_field *f = m->fields; f != NULL; f = f->next) {

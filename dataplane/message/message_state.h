@@ -199,7 +199,7 @@ void mw_message_file_end(struct mw_message *m, struct mw_message_file *f);
 void mw_message_uu_begin(struct mw_message *m);
 void mw_message_uu_feed(struct mw_message *m, struct mw_span octets);
 void mw_message_uu_end(struct mw_message *m);
-/* A name, for plain patterns. */
+/* A name, for plain patterns: as it is, and as its reader sees it. */
 void mw_message_name_record(struct mw_message *m, struct mw_span name);
 
 /* Most files are known by their first octets, and the rest of them is no business of that. */
@@ -215,5 +215,10 @@ void mw_message_text_init(struct mw_message *m);
 void mw_message_text_begin(struct mw_message *m, enum mw_render_kind kind, bool rawbody);
 void mw_message_text_feed(struct mw_message *m, struct mw_span octets);
 void mw_message_text_end(struct mw_message *m);
+/* A string that is no text part, once more as its reader sees it, where that is not how it reads:
+ * without what has no width, every run of white space one blank. `room` has room for it and may be
+ * where it lies. */
+void mw_message_shown_record(
+	struct mw_message *m, struct mw_span s, uint8_t *room, uint32_t stream);
 
 #endif

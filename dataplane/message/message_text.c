@@ -43,7 +43,7 @@ static bool is_url(const struct mw_uri_found *found)
 
 	if (found->canonical)
 		return false;
-	if (found->kind == MW_URI_SCHEME)
+	if (found->kind == MW_URI_SCHEME || found->kind == MW_URI_STRANGE)
 		return true;
 	if (found->kind != MW_URI_LINK)
 		return false;
@@ -95,7 +95,7 @@ static void on_uri(void *ctx, const struct mw_uri_found *found)
 
 	if (mw_message_wants(m, MW_MESSAGE_WANT_URLS) && is_url(found))
 		list_url(m, found->kind == MW_URI_LINK ? found->uri : found->written);
-	if (mw_message_wants(m, MW_MESSAGE_WANT(MW_RECORD_URI)) &&
+	if (mw_message_wants(m, MW_MESSAGE_WANT(MW_RECORD_URI)) && found->kind != MW_URI_STRANGE &&
 		mw_uri_seen_add(&m->uris_seen, found->uri) == MW_URI_NEW)
 		text_record(m, MW_RECORD_URI, found->uri, m->part.number);
 }
@@ -157,4 +157,14 @@ void mw_message_text_end(struct mw_message *m)
 		mw_rawchunk_finish(&m->rawchunk);
 	if (m->rendering)
 		mw_render_part_end(&m->render);
+}
+
+void mw_message_shown_record(struct mw_message *m, struct mw_span s, uint8_t *room, uint32_t stream)
+{
+	size_t len = mw_invisible_strip(s, room, NULL);
+	bool changed = len < s.len;
+
+	len = mw_paragraph_squeeze(mw_span_of(room, len), room, &changed);
+	if (changed && len > 0)
+		text_record(m, MW_RECORD_PLAIN, mw_span_of(room, len), stream);
 }

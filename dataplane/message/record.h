@@ -42,8 +42,10 @@ enum mw_record_kind {
 	MW_RECORD_ATTACHMENT,
 	/*
 	 * One string that only plain patterns look at, for SpamAssassin's rules know no such thing:
-	 * the decoded name of a part or of a file inside one (stream: the part), or a paragraph
-	 * again, as its reader sees it (stream as in BODY): without what is not shown.
+	 * the decoded name of a part or of a file inside one (stream: the part), or something again
+	 * as its reader sees it, if that differs: a paragraph (stream as in BODY) without what is
+	 * not shown; a header value (stream 0) or a name also with every run of white space one
+	 * blank.
 	 */
 	MW_RECORD_PLAIN,
 	MW_RECORD_KINDS

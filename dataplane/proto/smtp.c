@@ -40,6 +40,13 @@ void mw_smtp_join(struct mw_smtp *s)
 {
 	mw_smtp_queue_pop(s);
 	s->greeted = s->client_seen = true;
+	s->chunking = true; /* its EHLO went by, too */
+}
+
+void mw_smtp_set_inline(struct mw_smtp *s, bool tls_first)
+{
+	s->is_inline = true;
+	s->tls_refused = !tls_first;
 }
 
 void mw_smtp_greeting_unsure(struct mw_smtp *s)

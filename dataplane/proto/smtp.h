@@ -39,7 +39,10 @@
 #define MW_SMTP_ENVELOPE_BLOCKS_MAX 64
 /* Octets of a command line that are kept; a longer one is anomaly long_line. */
 #define MW_SMTP_LINE_MAX 768
-#define MW_SMTP_HELO_MAX 256 /* RFC 5321 4.5.3.1.2 allows 255 */
+/* No line is read, and none goes on, beyond that many octets: RFC 4954 section 4 asks for as many,
+ * and servers cut longer ones and take the rest for the next command (Exim at 16384). */
+#define MW_SMTP_LINE_LIMIT 12288
+#define MW_SMTP_HELO_MAX   256 /* RFC 5321 4.5.3.1.2 allows 255 */
 /* Octets of a line of a reply that are kept; the rest is passed over. */
 #define MW_SMTP_REPLY_MAX 160
 /* More lines of one reply than that, or more octets in one of its lines, and what speaks there is
@@ -57,7 +60,8 @@ enum mw_smtp_kind {
 	/* Everything is consumed, nothing waits to be told. */
 	MW_SMTP_MORE,
 	/* Client: the octets after `consumed` cannot be understood before a reply of the server (to
-	 * DATA, STARTTLS, AUTH, a bad BDAT; or too many replies are outstanding). */
+	 * DATA, STARTTLS, AUTH, a bad BDAT, a command that nobody knows; or too many replies are
+	 * outstanding, or a line is longer than MW_SMTP_LINE_LIMIT). */
 	MW_SMTP_BLOCKED,
 	/* The client sent HELO or EHLO, MAIL, RCPT. data: the name or address. */
 	MW_SMTP_HELO,
@@ -117,6 +121,7 @@ enum mw_smtp_command {
 	MW_SMTP_CMD_STARTTLS,
 	MW_SMTP_CMD_AUTH,
 	MW_SMTP_CMD_QUIT,
+	MW_SMTP_CMD_UNKNOWN,	  /* whatever it makes a server do, its reply tells */
 	MW_SMTP_CMD_NOT_FOLLOWED, /* BURL, TURN, ATRN, XEXCH50: accepted, they end inspection */
 	MW_SMTP_CMD_OTHER,
 };
@@ -253,6 +258,8 @@ struct mw_smtp {
 	bool reply_multi;   /* in the middle of a multi-line reply */
 	bool abort_message; /* what CONTENT_ABORT is to say */
 	bool tls_probe;	    /* one-sided: the next octet tells whether STARTTLS was accepted */
+	bool chunking, chunking_listed; /* offered by the last EHLO; by the reply being read */
+	bool is_inline, tls_refused;	/* mw_smtp_set_inline */
 	bool auth_seen;
 	bool auth_lines; /* one-sided: lines may be credentials */
 	struct mw_smtp_run run[MW_SMTP_RUNS_MAX];
@@ -277,6 +284,11 @@ void mw_smtp_join(struct mw_smtp *s);
 /* The greeting may have gone by before: when the client has spoken, a first reply that is none of
  * 220, 554 and 421 (RFC 5321 3.1, 3.8) answers its command, and is told as a REPLY. */
 void mw_smtp_greeting_unsure(struct mw_smtp *s);
+/* The lane stands between the two, and what a server might read in another way does not pass: a
+ * chunk only where CHUNKING was offered, for else its octets are commands; and but for a port at
+ * which clients begin with TLS (RFC 8314 knows 465 alone), what looks like a ClientHello is a line,
+ * unless the server's first octets are TLS, too. */
+void mw_smtp_set_inline(struct mw_smtp *s, bool tls_first);
 /* One direction only is seen: from now on (and for what is outstanding) a missing reply counts as
  * acceptance; nothing is ever BLOCKED. Octets of the server are read for STARTTLS only. */
 void mw_smtp_set_one_sided(struct mw_smtp *s);

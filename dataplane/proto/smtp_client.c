@@ -1,7 +1,8 @@
 /*
  * What the client sends: command lines, and between them the octets of messages. Decides nothing
- * that only the server can decide: behind DATA, STARTTLS, AUTH and a BDAT it cannot read it waits
- * for the reply, and between the chunks of a message behind MAIL, HELO and EHLO too.
+ * that only the server can decide: behind DATA, STARTTLS, AUTH, a BDAT it cannot read or that was
+ * not offered, and a command it does not know, it waits for the reply, and between the chunks of a
+ * message behind MAIL, HELO and EHLO too.
  */
 #include "dataplane/proto/smtp_internal.h"
 
@@ -61,6 +62,16 @@ static bool bdat_command(
 	return true;
 }
 
+/* Servers that have not offered CHUNKING, or not yet, may read the octets of a chunk as commands.
+ */
+static bool chunks_are_read(const struct mw_smtp *s)
+{
+	if (!s->is_inline || s->one_sided || s->content != NULL)
+		return true;
+	return s->chunking && !mw_smtp_queue_has(s, MW_SMTP_CMD_EHLO) &&
+	       !mw_smtp_queue_has(s, MW_SMTP_CMD_HELO);
+}
+
 /* One direction only, behind AUTH: a line that is no command is a credential. */
 static bool is_credential(struct mw_smtp *s, const struct mw_smtp_parsed *cmd)
 {
@@ -92,10 +103,14 @@ static bool command(struct mw_smtp *s, struct mw_span line, bool whole, struct m
 		return envelope_command(s, &cmd, ev);
 	case MW_SMTP_CMD_BDAT:
 	case MW_SMTP_CMD_BDAT_LAST:
-		return bdat_command(s, &cmd, ev);
+		if (chunks_are_read(s))
+			return bdat_command(s, &cmd, ev);
+		cmd.command = MW_SMTP_CMD_BDAT_BAD;
+		/* fallthrough */
 	case MW_SMTP_CMD_BDAT_BAD:
 		mw_smtp_note(s, MW_REASON_BAD_BDAT);
 		/* fallthrough */
+	case MW_SMTP_CMD_UNKNOWN:
 	case MW_SMTP_CMD_DATA:
 	case MW_SMTP_CMD_STARTTLS:
 		s->state = ST_WAIT;
@@ -132,6 +147,9 @@ static bool is_tls(struct mw_smtp *s, const uint8_t *p, size_t n)
 		if (s->starttls < MW_SMTP_STARTTLS_REFUSED)
 			s->starttls = MW_SMTP_STARTTLS_REFUSED;
 	}
+	/* Who has greeted in clear reads a line there. */
+	if ((s->greeted && !s->one_sided) || s->tls_refused)
+		return false;
 	if (s->client_seen || s->line_len > 1 || s->line_len + n < 2)
 		return false;
 	first[0] = s->line_len == 1 ? s->line[0] : p[0];
@@ -152,6 +170,8 @@ static size_t command_octets(
 	*told = false;
 	if (is_tls(s, p, n))
 		return 0;
+	if (n > MW_SMTP_LINE_LIMIT - s->line_len && !s->one_sided)
+		n = MW_SMTP_LINE_LIMIT - s->line_len;
 	if (!mw_smtp_line_take(s, p, n, &used, &line, &whole))
 		return used;
 	*told = command(s, line, whole, ev);
@@ -165,10 +185,16 @@ static size_t command_octets(
 /* The answer to a 334: not kept, not even looked at. */
 static size_t auth_octets(struct mw_smtp *s, const uint8_t *p, size_t n)
 {
-	const uint8_t *lf = memchr(p, '\n', n);
+	const uint8_t *lf;
 
-	if (lf == NULL)
+	if (n > MW_SMTP_LINE_LIMIT - s->line_len && !s->one_sided)
+		n = MW_SMTP_LINE_LIMIT - s->line_len;
+	lf = memchr(p, '\n', n);
+	if (lf == NULL) {
+		s->line_len += (uint32_t)n;
 		return n;
+	}
+	s->line_len = 0;
 	mw_smtp_queue_push(s, MW_SMTP_CMD_AUTH, 0);
 	s->state = ST_WAIT;
 	return (size_t)(lf - p) + 1;
@@ -254,10 +280,16 @@ static size_t step(
 	}
 }
 
+static bool line_is_endless(const struct mw_smtp *s)
+{
+	return (s->state == ST_COMMAND || s->state == ST_AUTH) && s->line_len >= MW_SMTP_LINE_LIMIT;
+}
+
 bool mw_smtp_blocked(const struct mw_smtp *s)
 {
 	return !s->dark && !s->tls && !s->one_sided &&
-	       (s->state == ST_WAIT || (s->state == ST_COMMAND && !mw_smtp_queue_room(s)));
+	       (s->state == ST_WAIT || (s->state == ST_COMMAND && !mw_smtp_queue_room(s)) ||
+		       line_is_endless(s));
 }
 
 size_t mw_smtp_client(struct mw_smtp *s, const uint8_t *p, size_t n, struct mw_smtp_event *ev)

@@ -134,14 +134,20 @@ static bool waits(enum mw_smtp_command c)
 	       c == MW_SMTP_CMD_AUTH;
 }
 
+/* What some server passes over in front of a verb: white space of C, and what else is not seen. */
+static bool is_unseen(uint8_t c)
+{
+	return c <= ' ' || c == 0x7f;
+}
+
 struct mw_smtp_parsed mw_smtp_command_parse(struct mw_span line, bool whole)
 {
-	struct mw_smtp_parsed out = {.command = MW_SMTP_CMD_OTHER};
+	struct mw_smtp_parsed out = {.command = MW_SMTP_CMD_UNKNOWN};
 	struct mw_span verb;
-	bool clean;
+	bool clean, odd = false;
 
-	while (line.len > 0 && is_blank(line.data[0]))
-		line = skip(line, 1);
+	for (; line.len > 0 && is_unseen(line.data[0]); line = skip(line, 1))
+		odd = odd || !is_blank(line.data[0]);
 	verb = line;
 	verb.len = 0;
 	while (verb.len < line.len &&
@@ -155,15 +161,15 @@ struct mw_smtp_parsed mw_smtp_command_parse(struct mw_span line, bool whole)
 		if (!clean && !waits(verbs[i].command))
 			break;
 		out.command = verbs[i].command;
-		out.known = clean;
+		out.known = clean && !odd;
 		break;
 	}
 	/* Private extensions are no oddity (RFC 5321 4.1.5). */
-	if (clean && verb.len > 1 && (verb.data[0] | 0x20) == 'x')
+	if (clean && !odd && verb.len > 1 && (verb.data[0] | 0x20) == 'x')
 		out.known = true;
 	if (out.command == MW_SMTP_CMD_BDAT) {
 		out.command = bdat(line, &out.chunk);
-		if (!whole)
+		if (!whole || odd)
 			out.command = MW_SMTP_CMD_BDAT_BAD;
 	} else if (out.command == MW_SMTP_CMD_MAIL) {
 		out.text = address(line, "FROM");

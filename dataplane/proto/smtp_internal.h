@@ -9,7 +9,8 @@
 /* Of the client side. */
 enum {
 	ST_COMMAND,
-	ST_WAIT,  /* behind DATA, STARTTLS, AUTH, a bad BDAT: the reply decides what follows */
+	ST_WAIT,  /* behind DATA, STARTTLS, AUTH, a bad BDAT, a command that is not known: the reply
+		     decides what follows */
 	ST_BEGIN, /* 354 came, CONTENT_BEGIN is to be told */
 	ST_DATA,
 	ST_CHUNK, /* inside BDAT; without s->content the octets belong to a dead message */
@@ -46,6 +47,7 @@ enum {
 /* smtp_queue.c */
 bool mw_smtp_queue_room(const struct mw_smtp *s);
 void mw_smtp_queue_push(struct mw_smtp *s, enum mw_smtp_command command, uint8_t flags);
+bool mw_smtp_queue_has(const struct mw_smtp *s, enum mw_smtp_command command);
 const struct mw_smtp_run *mw_smtp_queue_head(const struct mw_smtp *s); /* NULL when empty */
 void mw_smtp_queue_pop(struct mw_smtp *s);
 

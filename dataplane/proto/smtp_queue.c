@@ -31,6 +31,14 @@ void mw_smtp_queue_push(struct mw_smtp *s, enum mw_smtp_command command, uint8_t
 	s->runs++;
 }
 
+bool mw_smtp_queue_has(const struct mw_smtp *s, enum mw_smtp_command command)
+{
+	for (uint32_t i = 0; i < s->runs; i++)
+		if (s->run[(s->run_first + i) % MW_SMTP_RUNS_MAX].command == command)
+			return true;
+	return false;
+}
+
 const struct mw_smtp_run *mw_smtp_queue_head(const struct mw_smtp *s)
 {
 	return s->runs > 0 ? &s->run[s->run_first] : NULL;

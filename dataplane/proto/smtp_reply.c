@@ -145,6 +145,10 @@ void mw_smtp_apply(struct mw_smtp *s, int code, struct mw_smtp_event *ev)
 		break;
 	case MW_SMTP_CMD_HELO:
 	case MW_SMTP_CMD_EHLO:
+		if (code >= 0 && accepted(code))
+			s->chunking = run.command == MW_SMTP_CMD_EHLO && s->chunking_listed;
+		envelope_reply(s, run, code, ev);
+		break;
 	case MW_SMTP_CMD_MAIL:
 	case MW_SMTP_CMD_RCPT:
 	case MW_SMTP_CMD_RSET:
@@ -170,6 +174,13 @@ void mw_smtp_apply(struct mw_smtp *s, int code, struct mw_smtp_event *ev)
 		break;
 	case MW_SMTP_CMD_AUTH:
 		auth_reply(s, code);
+		break;
+	case MW_SMTP_CMD_UNKNOWN: /* a server may have found a DATA in it */
+		s->state = ST_COMMAND;
+		if (code == 354)
+			data_reply(s, code);
+		else if (intermediate(code))
+			mw_smtp_lose(s, MW_REASON_UNSUPPORTED_ENCODING);
 		break;
 	case MW_SMTP_CMD_NOT_FOLLOWED:
 		if (code >= 0 && code < 400)

@@ -38,12 +38,22 @@ static int code_of(struct mw_span line)
 	return code;
 }
 
+static bool names(struct mw_span text, const char *keyword)
+{
+	size_t len = strlen(keyword);
+
+	return text.len >= len && strncasecmp((const char *)text.data, keyword, len) == 0 &&
+	       (text.len == len || text.data[len] == ' ');
+}
+
 static void note_extension(struct mw_smtp *s, int code, struct mw_span text)
 {
-	if (code == 250 && text.len >= 8 &&
-		strncasecmp((const char *)text.data, "STARTTLS", 8) == 0 &&
-		(text.len == 8 || text.data[8] == ' ') && s->starttls < MW_SMTP_STARTTLS_OFFERED)
+	if (code != 250)
+		return;
+	if (names(text, "STARTTLS") && s->starttls < MW_SMTP_STARTTLS_OFFERED)
 		s->starttls = MW_SMTP_STARTTLS_OFFERED;
+	if (names(text, "CHUNKING"))
+		s->chunking_listed = true;
 }
 
 /* A reply that no command waits for. 421 may come at any time (RFC 5321 3.8). */
@@ -77,6 +87,7 @@ static void reply_over(struct mw_smtp *s)
 	s->reply_enhanced = (struct mw_smtp_enhanced){0};
 	s->reply_refusal = MW_SMTP_REFUSAL_NONE;
 	s->reply_lines = 0;
+	s->chunking_listed = false;
 }
 
 /* What this server says is not what a mail server says. */

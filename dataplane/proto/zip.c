@@ -174,6 +174,9 @@ void mw_zip_feed(struct mw_zip *z, struct mw_span octets)
 	while (i < octets.len) {
 		uint8_t b;
 
+		/* A header may have ended with the first octets of the next one's signature. */
+		if (z->state == SEARCH && may_be_signature(z->window))
+			z->state = SIGNATURE;
 		if (z->state == SEARCH) {
 			size_t at = find_pk(octets.data + i, octets.len - i);
 

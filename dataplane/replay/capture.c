@@ -169,8 +169,14 @@ int mw_capture_next(
 	if (rc == PCAP_ERROR_BREAK)
 		return 0;
 	if (rc != 1) {
-		snprintf(error, error_size, "the capture is damaged or ends in mid-record: %s",
-			pcap_geterr(c->pcap));
+		const char *why = pcap_geterr(c->pcap);
+
+		/* libpcap has one link type for all of a capture. */
+		snprintf(error, error_size, "%s: %s",
+			strstr(why, "different from the type of the first interface") != NULL
+				? "the capture goes on with another link type, which is not read"
+				: "the capture is damaged or ends in mid-record",
+			why);
 		return -1;
 	}
 	frame->time_ns = (uint64_t)header->ts.tv_sec * 1000000000u + (uint64_t)header->ts.tv_usec;

@@ -27,11 +27,32 @@ static json_t *text(struct mw_span s)
 	return value;
 }
 
-/* Everything in front of an @, back to a character that no local part has unquoted. */
+/* Behind the quoted string that begins at `at` and in front of an @, where there is one; else 0. */
+static size_t quoted_local_part(struct mw_span s, size_t at)
+{
+	for (size_t i = at + 1; i < s.len; i++) {
+		if (s.data[i] == '\\')
+			i++;
+		else if (s.data[i] == '"')
+			return i + 1 < s.len && s.data[i + 1] == '@' ? i + 1 : 0;
+	}
+	return 0;
+}
+
+static size_t put_hash(const struct mw_output *out, char *to, const void *of, size_t len)
+{
+	uint64_t h = mw_flow_hash(out->redact_key, of, len);
+
+	return (size_t)sprintf(to, "%016llx", (unsigned long long)h);
+}
+
+/* Every local part: a quoted string in front of an @, or all in front of it back to a character
+ * that none has unquoted (RFC 5322, 3.4.1). */
 static json_t *redacted(const struct mw_output *out, struct mw_span s)
 {
 	char *copy;
 	size_t len = 0, start = 0;
+	bool quoted = false; /* in a display name */
 	json_t *value;
 
 	if (!out->redact || s.data == NULL || memchr(s.data, '@', s.len) == NULL)
@@ -41,12 +62,21 @@ static json_t *redacted(const struct mw_output *out, struct mw_span s)
 		return NULL;
 	for (size_t i = 0; i < s.len; i++) {
 		char c = (char)s.data[i];
+		size_t end = c == '"' && !quoted && len == start ? quoted_local_part(s, i) : 0;
 
-		if (c == '@') {
-			uint64_t h = mw_flow_hash(out->redact_key, copy + start, len - start);
-
-			len = start +
-			      (size_t)sprintf(copy + start, "%016llx", (unsigned long long)h);
+		if (c == '\\' && i + 1 < s.len) {
+			copy[len++] = c;
+			c = (char)s.data[++i];
+		} else if (c == '"' && end == 0) {
+			quoted = !quoted;
+		}
+		if (end != 0) {
+			len += put_hash(out, copy + len, s.data + i, end - i);
+			i = end;
+			start = len;
+			c = '@';
+		} else if (c == '@') {
+			len = start + put_hash(out, copy + start, copy + start, len - start);
 		}
 		copy[len++] = c;
 		if (c == '@' || c == ' ' || c == '<' || c == ',' || c == ';' || c == ':' ||
@@ -56,6 +86,17 @@ static json_t *redacted(const struct mw_output *out, struct mw_span s)
 	value = text(mw_span_of(copy, len));
 	free(copy);
 	return value;
+}
+
+/* A path of the envelope: without a domain all of it is a local part (RFC 5321, 4.1.1.3: postmaster
+ * may come so). */
+static json_t *path(const struct mw_output *out, struct mw_span s)
+{
+	char digits[17];
+
+	if (!out->redact || s.len == 0 || memchr(s.data, '@', s.len) != NULL)
+		return redacted(out, s);
+	return json_stringn(digits, put_hash(out, digits, s.data, s.len));
 }
 
 static json_t *code(int value)
@@ -122,7 +163,7 @@ static json_t *recipients(const struct mw_output *out, const struct mw_smtp_enve
 	for (const struct mw_smtp_rcpt *r = env->rcpts; r != NULL; r = r->next) {
 		json_t *one = json_object();
 
-		json_object_set_new(one, "address", redacted(out, r->address));
+		json_object_set_new(one, "address", path(out, r->address));
 		json_object_set_new(one, "reply", code(r->reply));
 		json_array_append_new(list, one);
 	}
@@ -201,12 +242,11 @@ static json_t *matches(const struct mw_lane_message *m)
 {
 	json_t *list = json_array();
 
-	for (uint32_t i = 0; i < m->match_count; i++) {
+	for (const struct mw_match *one = m->matches; one != NULL; one = one->next) {
 		json_t *o = json_object();
 
-		json_object_set_new(o, "rule", text(m->matches[i].rule));
-		json_object_set_new(
-			o, "score", json_real((double)m->matches[i].score_milli / 1000));
+		json_object_set_new(o, "rule", text(one->rule));
+		json_object_set_new(o, "score", json_real((double)one->score_milli / 1000));
 		json_array_append_new(list, o);
 	}
 	return list;
@@ -232,7 +272,7 @@ void mw_output_message(struct mw_output *out, const struct mw_lane_message *m)
 	json_object_set_new(o, "customer", customer(out, m->customer_index));
 	o = json_object();
 	json_object_set_new(o, "helo", text(m->envelope->helo));
-	json_object_set_new(o, "mail_from", redacted(out, m->envelope->mail_from));
+	json_object_set_new(o, "mail_from", path(out, m->envelope->mail_from));
 	json_object_set_new(o, "rcpt_to", recipients(out, m->envelope));
 	json_object_set_new(o, "data_reply", code(m->envelope->data_reply));
 	json_object_set_new(o, "size", json_integer((json_int_t)m->facts->size));

@@ -351,3 +351,40 @@ void mw_paragraph_finish(struct mw_paragraph *p)
 	p->line_len = 0;
 	p->any = false;
 }
+
+/* Octets of the white space at the front, 0: there is none. */
+static size_t white_at(const uint8_t *s, size_t len)
+{
+	if (class[s[0]] == WHITE || s[0] == '\r')
+		return 1;
+	if (class[s[0]] != SPECIAL || s[0] == 0)
+		return 0;
+	for (size_t n = 2; n <= 3 && n <= len; n++) {
+		enum match match = match_white(s, n);
+
+		if (match != MATCH_MORE)
+			return match == MATCH_WHITE ? n : 0;
+	}
+	return 0;
+}
+
+size_t mw_paragraph_squeeze(struct mw_span in, uint8_t *out, bool *changed)
+{
+	size_t at = 0, len = 0;
+
+	while (at < in.len) {
+		size_t n = white_at(in.data + at, in.len - at), run = n;
+
+		if (n == 0) {
+			out[len++] = in.data[at++];
+			continue;
+		}
+		*changed |= in.data[at] != ' ';
+		for (; at + run < in.len && n > 0; run += n)
+			n = white_at(in.data + at + run, in.len - at - run);
+		*changed |= run > 1;
+		out[len++] = ' ';
+		at += run;
+	}
+	return len;
+}

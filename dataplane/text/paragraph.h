@@ -45,4 +45,9 @@ void mw_paragraph_part(struct mw_paragraph *p);
 void mw_paragraph_feed(struct mw_paragraph *p, struct mw_span utf8);
 void mw_paragraph_finish(struct mw_paragraph *p);
 
+/* One string that is no text part (a header value, a file name) with its white space as a paragraph
+ * has it: every run of it, line ends too, is one blank. `out` has room for in.len octets and may be
+ * where it lies. Returns the octets written; *changed is set if they differ from `in`. */
+size_t mw_paragraph_squeeze(struct mw_span in, uint8_t *out, bool *changed);
+
 #endif

@@ -23,6 +23,10 @@ enum mw_uri_kind {
 	MW_URI_MAIL,   /* text: a mail address, as mailto: */
 	MW_URI_BARE,   /* text: host or host/path without a scheme, as http:// */
 	MW_URI_LINK,   /* HTML attribute */
+	/* text: a scheme or www. and a host that no public name can be (an unlisted top-level
+	 * domain, one label, an IPv6 address): a URL for its reader and INSPECT's `urls`, but no
+	 * string that SpamAssassin's rules would see. Once, as it stands, no canonical forms. */
+	MW_URI_STRANGE,
 };
 
 struct mw_uri_found {

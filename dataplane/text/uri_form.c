@@ -269,6 +269,15 @@ static void canonical(const struct mw_uri_env *env, uint32_t i)
 	host_forms(env, mw_span_of(b.data, b.len));
 }
 
+/* For its reader "http://evil.invalid/" is an address, though no rule is shown it. "ftp.c" is a
+ * file. */
+static bool is_strange(const struct mw_uri_work *w, enum mw_uri_kind kind, const char *prefix)
+{
+	return kind == MW_URI_SCHEME && w->forms > 0 && strcmp(prefix, "ftp://") != 0 &&
+	       mw_uri_says_host(
+		       mw_span_of(w->text + w->form[0].at, w->form[0].len), prefix[0] != '\0');
+}
+
 /* What a mail address in text must have: an "@" once decoded, a valid top-level domain behind it.
  */
 static bool mail_ok(const struct mw_uri_env *env, struct mw_uri_buf *b)
@@ -316,6 +325,11 @@ void mw_uri_forms(const struct mw_uri_env *env, enum mw_uri_kind kind, const cha
 	for (uint32_t i = 0; i < w->forms && !ok; i++)
 		ok = mw_uri_has_host(
 			env->tlds, mw_span_of(w->text + w->form[i].at, w->form[i].len));
+	if (!ok && is_strange(w, kind, prefix)) {
+		kind = MW_URI_STRANGE;
+		w->forms = 1;
+		ok = true;
+	}
 	for (uint32_t i = 0; i < w->forms && ok; i++) {
 		struct mw_uri_found found = {.kind = kind, .canonical = i > 0, .written = written};
 

@@ -7,7 +7,8 @@
 #include "dataplane/text/uri.h"
 
 /* Gives out prefix + rest and its canonical forms; from text (kind is not MW_URI_LINK) only if one
- * of them names a host that can exist. */
+ * of them names a host that can exist. Where none does, an address with a scheme or www. is given
+ * out alone, as MW_URI_STRANGE. */
 void mw_uri_forms(const struct mw_uri_env *env, enum mw_uri_kind kind, const char *prefix,
 	struct mw_span rest, struct mw_span written);
 

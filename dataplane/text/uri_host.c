@@ -166,3 +166,20 @@ bool mw_uri_has_host(const struct mw_tld_table *tlds, struct mw_span uri)
 	host = mw_span_of(ascii, len);
 	return mw_host_is_ipv4(host) || (mw_host_valid(host) && mw_host_known(tlds, host));
 }
+
+bool mw_uri_says_host(struct mw_span uri, bool guessed)
+{
+	struct mw_span host = host_of_address(uri);
+	uint8_t ascii[512];
+
+	if (guessed) {
+		size_t len = mw_punycode_host(host, ascii, sizeof(ascii));
+
+		return mw_host_valid(mw_span_of(ascii, len));
+	}
+	for (size_t i = 0; i < host.len; i++) {
+		if (is_name(host.data[i]) || host.data[i] >= 0x80)
+			return true;
+	}
+	return false;
+}

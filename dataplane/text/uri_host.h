@@ -17,5 +17,8 @@ bool mw_host_known(const struct mw_tld_table *tlds, struct mw_span host);
 bool mw_host_is_ipv4(struct mw_span host);
 /* Does the address (mailto: or with a scheme) name a host that can exist? */
 bool mw_uri_has_host(const struct mw_tld_table *tlds, struct mw_span uri);
+/* Does the address (with a scheme) name any host at all, known or not? `guessed`: the scheme was
+ * not written, so the host must at least have the form of one. */
+bool mw_uri_says_host(struct mw_span uri, bool guessed);
 
 #endif

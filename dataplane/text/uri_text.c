@@ -67,11 +67,13 @@ static const uint8_t class[256] = {
 #define REST_MAX  2048 /* what may follow "http://" */
 #define LOCAL_MAX 251  /* each side of "@" */
 #define BARE_MAX  252  /* a bare host, its last label left out */
+#define IP_MAX	  48   /* between "[" and "]" */
 
 struct finder {
 	const struct mw_uri_env *env;
 	const uint8_t *text; /* of the paragraph */
-	const uint8_t *end;  /* of the word being looked at */
+	const uint8_t *text_end;
+	const uint8_t *end; /* of the word being looked at */
 	/* Where the mail side of the word was last looked at, so that no octet is looked at for
 	 * every place an address could begin: the next "@" or what ends a mail address, and the end
 	 * behind "@". */
@@ -270,6 +272,36 @@ static void found(const struct finder *f, struct mw_span written, enum mw_uri_ki
 		mw_uri_forms(f->env, kind, prefix, s, written);
 }
 
+/*
+ * "http://[2001:db8::1]/a" (RFC 3986, section 3.2.2): "[" ends an address for SpamAssassin, which
+ * sees none here, so this goes by the words, and what follows "[" is looked at as ever. Returns
+ * what the reader sees, empty if the word does not end in a scheme that begins at `at` with an IP
+ * address behind it.
+ */
+static struct mw_span match_literal(const struct finder *f, const uint8_t *at)
+{
+	struct mw_span scheme = mw_span_of(at, (size_t)(f->end - at)), none = mw_span_of(at, 0), ip;
+	const uint8_t *end = f->end;
+
+	if (end == f->text_end || *end != '[' || end[-1] != '/' ||
+		known_scheme(scheme) != scheme.len)
+		return none;
+	for (end++; end < f->text_end && end - f->end <= IP_MAX && *end != 0 &&
+		    strchr("0123456789abcdefABCDEF:.", *end) != NULL;)
+		end++;
+	if (end == f->text_end || *end != ']')
+		return none;
+	ip = mw_span_of(f->end + 1, (size_t)(end - f->end - 1));
+	if (ip.len == 0 || (memchr(ip.data, ':', ip.len) == NULL && !mw_host_is_ipv4(ip)))
+		return none;
+	end++;
+	if (end < f->text_end && *end != 0 && strchr("/:?#", *end) != NULL) {
+		while (end < f->text_end && (class[*end] & DELIM) == 0 && end - at < REST_MAX)
+			end++;
+	}
+	return trim(mw_span_of(at, (size_t)(end - at)));
+}
+
 /* May an address begin at `at`? A word's edge, or behind one of the characters that stand before
  * it. */
 static bool may_start(const struct finder *f, const uint8_t *at)
@@ -298,6 +330,11 @@ static void look(struct finder *f, const uint8_t *at)
 		}
 		n = match_known(s);
 		if (n == 0) {
+			struct mw_uri_found literal = {.kind = MW_URI_STRANGE};
+
+			literal.uri = literal.written = match_literal(f, at);
+			if (literal.uri.len > 0)
+				f->env->found(f->env->ctx, &literal);
 			kind = MW_URI_MAIL;
 			n = match_mail(f, s);
 		}
@@ -316,8 +353,8 @@ static void look(struct finder *f, const uint8_t *at)
 
 void mw_uri_text(const struct mw_uri_env *env, struct mw_span paragraph)
 {
-	struct finder f = {.env = env, .text = paragraph.data};
 	const uint8_t *at = paragraph.data, *end = at + paragraph.len;
+	struct finder f = {.env = env, .text = at, .text_end = end};
 
 	while (at < end) {
 		const uint8_t *start = at, *hint = NULL;

@@ -118,7 +118,7 @@ static void on_message(void *ctx, const struct mw_lane_message *m)
 
 	r->messages++;
 	r->complete += m->complete && m->reason != MW_REASON_SCAN_TIMEOUT;
-	r->hits += m->match_count > 0;
+	r->hits += m->matches != NULL;
 }
 
 /* What was held leaves the lane: the connection goes on. */

@@ -7,12 +7,15 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
+#include <string.h>
 
 #include <cmocka.h>
 
 #include "common/base/time.h"
 #include "dataplane/engine/internal.h"
 #include "dataplane/proto/checksum.h"
+#include "tests/engine/fake_scan.h"
 #include "tests/engine/hand.h"
 
 static struct hand hand;
@@ -306,6 +309,206 @@ static void an_accomplice_before_the_syn_hides_nothing(void **state)
 	hand_close(&hand);
 }
 
+/* What a server reads as the beginning of a message and the lane does not know, goes no further
+ * than to the end of its line. */
+static void a_chunk_in_disguise_waits(void **state)
+{
+	static const char *const lines[] = {"\x0c"
+					    "BDAT 6 LAST\r\n",
+		"\r BDAT 6 LAST\r\n",
+		"\v\x7f"
+		"BDAT 6 LAST\r\n",
+		"\"BDAT\" 6 LAST\r\n", "BDAT;6 LAST\r\n"};
+
+	for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++) {
+		struct rig_options options = {0};
+		char text[64], sent[128];
+
+		hand_open(&hand, &options);
+		hand_shake(&hand);
+		hand_envelope(&hand);
+		snprintf(text, sizeof(text), "%sa\r\n\r\nb", lines[i]);
+		hand_say(&hand, &hand.client, text);
+		snprintf(sent, sizeof(sent),
+			"EHLO c\r\nMAIL FROM:<a@b.example>\r\nRCPT TO:<c@d.example>\r\n%s",
+			lines[i]);
+		assert_true(hand_server_has(&hand, sent));
+		hand_close(&hand);
+	}
+}
+
+/* A server that has not offered CHUNKING answers 503 and reads on: so does the lane. */
+static void a_chunk_that_was_not_offered_waits(void **state)
+{
+	struct rig_options options = {0};
+
+	hand_open(&hand, &options);
+	hand_shake(&hand);
+	hand_say(&hand, &hand.server, "220 s ESMTP\r\n");
+	hand_say(&hand, &hand.client, "HELO c\r\n");
+	hand_say(&hand, &hand.server, "250 s\r\n");
+	hand_say(&hand, &hand.client, "BDAT 1000\r\nDATA\r\n");
+	assert_true(hand_server_has(&hand, "HELO c\r\nBDAT 1000\r\n"));
+	hand.held_back = 6;
+	hand_say(&hand, &hand.server, "503 not advertised\r\n");
+	hand.held_back = 0;
+	hand_say(&hand, &hand.server, "354 go on\r\n");
+	hand_say(&hand, &hand.client, "a: b\r\n\r\nc\r\n.\r\n");
+	hand_poll(&hand, 0);
+	assert_int_equal(counted(MW_REASON_CLEAN), 1);
+	hand_close(&hand);
+}
+
+/* Two octets of TLS behind a greeting in clear: the session is read on. */
+static void two_octets_of_tls_hide_nothing(void **state)
+{
+	struct rig_options options = {0};
+
+	hand_open(&hand, &options);
+	hand_shake(&hand);
+	hand_say(&hand, &hand.server, "220 s ESMTP\r\n");
+	hand_say(&hand, &hand.client, "\x16\x03\r\n");
+	hand_say(&hand, &hand.server, "500 what\r\n");
+	hand_say(&hand, &hand.client, "EHLO c\r\n");
+	hand_say(&hand, &hand.server, "250-s\r\n250 CHUNKING\r\n");
+	hand_say(&hand, &hand.client, "MAIL FROM:<a@b>\r\nRCPT TO:<c@d>\r\nBDAT 4 LAST\r\n\r\nab");
+	hand_poll(&hand, 0);
+	assert_int_equal(counted(MW_REASON_CLEAN), 1);
+	hand_close(&hand);
+}
+
+/* Acknowledgements ahead of the SYN-ACK make nobody's server an unseen one: spam is refused. */
+static void acks_before_the_syn_ack_change_nothing(void **state)
+{
+	struct rig_options options = {.refuse_spam = true};
+
+	hand_open(&hand, &options);
+	hand_raw(&hand, &hand.client, MW_TCP_SYN, hand.client.seq++, NULL, 0);
+	for (int i = 0; i < 6; i++)
+		hand_raw(&hand, &hand.client, MW_TCP_ACK, hand.client.seq + 1000000, NULL, 0);
+	hand_raw(&hand, &hand.server, MW_TCP_SYN | MW_TCP_ACK, hand.server.seq++, NULL, 0);
+	hand_raw(&hand, &hand.client, MW_TCP_ACK, hand.client.seq, NULL, 0);
+	hand_envelope(&hand);
+	hand.held_back = 1;
+	hand_say(&hand, &hand.client, "BDAT 19 LAST\r\n\r\n" FAKE_PHRASE "\r\n");
+	for (int i = 0; i < 5; i++)
+		hand_poll(&hand, MW_NS_PER_MS);
+	assert_int_equal(counted(MW_REASON_REFUSE_SPAM), 1);
+	assert_non_null(memmem(hand.to_client, hand.to_client_len, "554 5.7.1", 9));
+	hand_close(&hand);
+}
+
+/* Where something was read already as if its server were unseen, both ends are told to begin anew.
+ */
+static void a_server_that_was_taken_for_unseen_ends_it(void **state)
+{
+	struct rig_options options = {.refuse_spam = true};
+
+	hand_open(&hand, &options);
+	hand_raw(&hand, &hand.client, MW_TCP_SYN, hand.client.seq++, NULL, 0);
+	for (int i = 0; i < 6; i++)
+		hand_raw(&hand, &hand.client, MW_TCP_ACK, hand.client.seq, NULL, 0);
+	hand_say(&hand, &hand.client, "EHLO c\r\nDATA\r\n");
+	hand_raw(&hand, &hand.server, MW_TCP_SYN | MW_TCP_ACK, hand.server.seq++, NULL, 0);
+	assert_false(hand.packet.forward);
+	assert_in_range(hand.resets_to_client, 1, 2);
+	assert_in_range(hand.resets_to_server, 1, 2);
+	hand_say(&hand, &hand.client, "MAIL FROM:<a@b>\r\n");
+	assert_false(hand.packet.forward);
+	hand_close(&hand);
+}
+
+/* A SYN and an octet that do not get there, then the SYN that does: nothing passes unread. */
+static void an_octet_between_two_syns_hides_nothing(void **state)
+{
+	struct rig_options options = {0};
+
+	hand_open(&hand, &options);
+	hand_raw(&hand, &hand.client, MW_TCP_SYN, hand.client.seq, NULL, 0);
+	hand_raw(&hand, &hand.client, MW_TCP_ACK, hand.client.seq + 1, "x", 1);
+	hand.client.seq += 100000;
+	hand_raw(&hand, &hand.client, MW_TCP_SYN, hand.client.seq++, NULL, 0);
+	hand_raw(&hand, &hand.server, MW_TCP_SYN | MW_TCP_ACK, hand.server.seq++, NULL, 0);
+	assert_false(hand.packet.forward);
+	assert_in_range(hand.resets_to_server, 1, 2);
+	hand_say(&hand, &hand.client, "EHLO c\r\n");
+	assert_false(hand.packet.forward);
+	hand_close(&hand);
+}
+
+/* Whoever waits until he is forgotten is told that he is: in front of the first octet as in the
+ * middle of a message. */
+static void patience_hides_nothing(void **state)
+{
+	for (int late = 0; late < 2; late++) {
+		struct rig_options options = {0};
+
+		hand_open(&hand, &options);
+		if (late == 0) {
+			hand_raw(&hand, &hand.client, MW_TCP_SYN, hand.client.seq++, NULL, 0);
+			hand_raw(&hand, &hand.server, MW_TCP_SYN | MW_TCP_ACK, hand.server.seq++,
+				NULL, 0);
+			hand_poll(&hand, 64 * MW_NS_PER_S); /* Linux gives it up after 63 */
+			assert_int_equal(rig_timers(&hand.rig), 1);
+			hand_raw(&hand, &hand.client, MW_TCP_ACK, hand.client.seq, NULL, 0);
+		} else {
+			hand_shake(&hand);
+		}
+		hand_envelope(&hand);
+		hand_say(&hand, &hand.client, "DATA\r\n");
+		hand_say(&hand, &hand.server, "354 go on\r\n");
+		hand_say(&hand, &hand.client, "a: b\r\n\r\nc\r\n");
+		assert_int_equal(counted(MW_REASON_MIDSTREAM), 0);
+		for (int i = 0; i < 40; i++)
+			hand_poll(&hand, 60 * MW_NS_PER_S);
+		assert_int_equal(hand.resets_to_client, 1);
+		assert_int_equal(hand.resets_to_server, 1);
+		hand_close(&hand);
+	}
+}
+
+/* Replies that are always still to come put no verdict off. */
+static void a_busy_client_is_cut_off_at_last(void **state)
+{
+	struct rig_options options = {0};
+
+	hand_open(&hand, &options);
+	hand_shake(&hand);
+	hand_say(&hand, &hand.server, "220 s ESMTP\r\n");
+	hand_say(&hand, &hand.client, "NOOP\r\nNOOP\r\n");
+	rig_verdict(&hand.rig, MW_VERDICT_REJECT, "ticket 1");
+	for (int i = 0; i < 59; i++) {
+		hand_say(&hand, &hand.client, "NOOP\r\n");
+		hand_say(&hand, &hand.server, "250 ok\r\n");
+		hand_poll(&hand, MW_NS_PER_S);
+	}
+	assert_int_equal(hand.resets_to_server, 0);
+	hand_poll(&hand, 2 * MW_NS_PER_S);
+	hand_poll(&hand, MW_NS_PER_MS);
+	assert_int_equal(hand.resets_to_server, 1);
+	assert_int_equal(hand.resets_to_client, 1);
+	hand_close(&hand);
+}
+
+/* A reply that never came by here, and that the client acknowledges all the same: said, not silent.
+ */
+static void an_unseen_reply_is_told(void **state)
+{
+	struct rig_options options = {0};
+
+	hand_open(&hand, &options);
+	hand_shake(&hand);
+	hand_envelope(&hand);
+	hand_say(&hand, &hand.client, "NOOP\r\n");
+	hand.server.seq += 8; /* "250 ok" is lost in front of us */
+	hand_say(&hand, &hand.server, "250 ok\r\n");
+	hand_say(&hand, &hand.client, "NOOP\r\n");
+	assert_int_equal(counted(MW_REASON_GAP), 1);
+	mw_lane_finish(hand.rig.lane, hand.now_ns);
+	assert_true(hand.rig.session.metadata);
+	hand_close(&hand);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -323,6 +526,15 @@ int main(void)
 		cmocka_unit_test(a_second_syn_hides_nothing),
 		cmocka_unit_test(an_ack_before_the_syn_hides_nothing),
 		cmocka_unit_test(an_accomplice_before_the_syn_hides_nothing),
+		cmocka_unit_test(acks_before_the_syn_ack_change_nothing),
+		cmocka_unit_test(a_server_that_was_taken_for_unseen_ends_it),
+		cmocka_unit_test(an_octet_between_two_syns_hides_nothing),
+		cmocka_unit_test(patience_hides_nothing),
+		cmocka_unit_test(a_busy_client_is_cut_off_at_last),
+		cmocka_unit_test(an_unseen_reply_is_told),
+		cmocka_unit_test(a_chunk_in_disguise_waits),
+		cmocka_unit_test(a_chunk_that_was_not_offered_waits),
+		cmocka_unit_test(two_octets_of_tls_hide_nothing),
 		cmocka_unit_test(a_syn_ahead_hides_nothing),
 	};
 

@@ -177,6 +177,15 @@ static bool live_read_all(void)
 	       flow->server.nxt == f.server.seq;
 }
 
+/* Inline, a chunk that was not offered and a ClientHello in front of the greeting are read in
+ * another way than over a capture, on purpose. */
+static bool live_reads_otherwise(void)
+{
+	return ((f.whole.session.anomalies ^ f.live.session.anomalies) &
+		       MW_ANOMALY_BIT(MW_REASON_BAD_BDAT)) != 0 ||
+	       f.whole.session.reason == MW_REASON_IMPLICIT_TLS;
+}
+
 void lane_split(struct fuzz_input *in)
 {
 	uint8_t octets[SAY_MAX];
@@ -207,7 +216,7 @@ void lane_split(struct fuzz_input *in)
 	lane_world_finish(&f.cut, f.now_ns);
 	lane_world_finish(&f.live, f.now_ns);
 	same(&f.whole, &f.cut, "a capture cut, shuffled and repeated is the same conversation");
-	if (!compare_live)
+	if (!compare_live || live_reads_otherwise())
 		return;
 	in_any_order(&f.whole);
 	in_any_order(&f.live);

@@ -255,9 +255,9 @@ static void the_dearest_rules_are_kept(void **state)
 		snprintf(name[i], sizeof(name[i]), "R%d", i * 37 % 100);
 		match[i].rule = mw_span_str(name[i]);
 		match[i].score_milli = i * 37 % 100;
+		match[i].next = i < 99 ? &match[i + 1] : NULL;
 	}
 	m.matches = match;
-	m.match_count = 100;
 	mw_io_message_to_event(&m, false, &out);
 	assert_int_equal(out.rule_count, MW_EVENT_RULES_MAX);
 	for (int i = 0; i < MW_EVENT_RULES_MAX; i++) {

@@ -84,7 +84,7 @@ static void on_record(void *ctx, const struct mw_record *r)
 		[MW_RECORD_URI] = MW_URI_MAX + 64,
 		[MW_RECORD_FULL] = SIZE_MAX,
 		[MW_RECORD_ATTACHMENT] = SIZE_MAX,
-		[MW_RECORD_PLAIN] = MW_MESSAGE_NAME_MAX,
+		[MW_RECORD_PLAIN] = MW_RECORD_ALL_MAX,
 	};
 	struct log *log = ctx;
 	char head[64];
@@ -507,6 +507,35 @@ static void test_shown(void **state)
 	log_free(&log);
 }
 
+/* White space of header values and names is as in a paragraph for plain patterns, and as it was for
+ * rules of other kinds. What reads the same is not shown twice. */
+static void test_blanks(void **state)
+{
+	static const char mail[] = "Subject: =?utf-8?q?a=C2=A0b__c=E2=80=8Bd?=\r\nFrom: \"x  \ty\" "
+				   "<a@b>\r\nTo: p q\r\n"
+				   "Content-Type: a/b; name*=utf-8''n%20%E3%80%80%09m\r\n\r\nx";
+	struct log log = {0};
+	const struct log *plain, *all;
+
+	(void)state;
+	run(&log, EVERYTHING, (const uint8_t *)mail, strlen(mail), NULL, 0);
+	plain = &log.kinds[MW_RECORD_PLAIN];
+	all = &log.kinds[MW_RECORD_HEADER_ALL];
+	assert_non_null(strstr(plain->text, " a b cd\n"));
+	assert_non_null(strstr(plain->text, " \"x y\" <a@b>\n"));
+	assert_non_null(strstr(plain->text, " n \xe3\x80\x80\tm\n"));
+	assert_non_null(strstr(plain->text, " n m\n"));
+	assert_null(strstr(plain->text, "p q"));
+	assert_non_null(strstr(all->text, "Subject: a\xc2\xa0"
+					  "b  c\xe2\x80\x8b"
+					  "d\n"));
+	assert_non_null(strstr(all->text, "From: \"x  \ty\" <a@b>\n"));
+	assert_non_null(strstr(log.kinds[MW_RECORD_HEADER].text, "x  \ty"));
+	assert_non_null(strstr(log.kinds[MW_RECORD_BODY].text, " a\xc2\xa0"
+							       "b  c"));
+	log_free(&log);
+}
+
 static void assert_one_part(const char *mail, const char *path, const char *type, size_t size)
 {
 	const struct mw_message_facts *f = facts_of(mail);
@@ -552,6 +581,40 @@ static void test_urls(void **state)
 	/* links and text may come in either order within one paragraph, each once */
 	assert_true(mw_span_eq(u->text, mw_span_str("http://example.com/a")) ||
 		    mw_span_eq(u->next->text, mw_span_str("http://example.com/a")));
+}
+
+/* Whatever its host, an address with a scheme is one for its reader; what rules see of it is what
+ * SpamAssassin's would. In order of appearance, once each. */
+static void test_strange_urls(void **state)
+{
+	static const char text[] =
+		"http://evil.invalid/a http://example.com/b http://[2001:db8::1]/c www.spam.test "
+		"http://evil.invalid/a http://srv01.corp/x http://example.com/d "
+		"nothing.invalid\r\n";
+	static const char *const urls[] = {"http://evil.invalid/a", "http://example.com/b",
+		"http://[2001:db8::1]/c", "www.spam.test", "http://srv01.corp/x",
+		"http://example.com/d"};
+	static const char *const heads[] = {"\r\n", "Content-Type: text/html\r\n\r\n<p>"};
+	struct log log = {0};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(heads) / sizeof(heads[0]); i++) {
+		const struct mw_message_url *u;
+		size_t n = 0;
+		char mail[512];
+
+		snprintf(mail, sizeof(mail), "%s%s", heads[i], text);
+		run(&log, EVERYTHING, (const uint8_t *)mail, strlen(mail), NULL, 0);
+		for (u = mw_message_facts(bench->m)->urls; u != NULL; u = u->next, n++) {
+			assert_true(n < sizeof(urls) / sizeof(urls[0]));
+			assert_span(u->text, urls[n]);
+		}
+		assert_int_equal(n, sizeof(urls) / sizeof(urls[0]));
+		assert_int_equal(log.count[MW_RECORD_URI], 2);
+		assert_non_null(strstr(log.kinds[MW_RECORD_URI].text, " http://example.com/b\n"));
+		assert_non_null(strstr(log.kinds[MW_RECORD_URI].text, " http://example.com/d\n"));
+	}
+	log_free(&log);
 }
 
 static void test_gap(void **state)
@@ -749,8 +812,10 @@ int main(void)
 		cmocka_unit_test(test_parts),
 		cmocka_unit_test(test_files),
 		cmocka_unit_test(test_shown),
+		cmocka_unit_test(test_blanks),
 		cmocka_unit_test(test_encoded_messages),
 		cmocka_unit_test(test_urls),
+		cmocka_unit_test(test_strange_urls),
 		cmocka_unit_test(test_gap),
 		cmocka_unit_test(test_content_key),
 	};

@@ -264,6 +264,15 @@ def openings(bench):
 		str(unheard.sessions))
 
 
+def mixed(bench):
+	"""A second link type in one file: libpcap has one for all, and that is what is said."""
+	first = wire.bytes_of_ng(session(INNOCENT).packets)
+	second = wire.bytes_of_ng(relinked(session(INNOCENT).packets, wire.RAW), wire.RAW)
+	result = bench.run(first + second)
+	expect("a second link type", result.status == 1 and len(result.messages) == 1 and one_sentence(result.err) and
+		"another link type" in result.err and "damaged" not in result.err, result.err)
+
+
 # ---- options
 
 def options(bench):
@@ -291,6 +300,25 @@ def options(bench):
 	expect("--redact keeps domains", m["mail_from"].endswith("@example.org") and
 		m["rcpt_to"][0]["address"].endswith("@example.net") and m["headers"]["from"] == m["mail_from"], shown)
 	expect("--redact with a key of its own each run", m["mail_from"] != second.messages[0]["mail_from"])
+	redacted_forms(bench)
+
+
+def redacted_forms(bench):
+	"""Local parts in every form an address may have; what is none stays."""
+	content = (b'From: "Roe, secret" <"secret roe"@a.example>, "x <secret@b.example> y" <secret@c.example>\r\n'
+		b'To: "secret\\"<roe"@d.example, "Jane " <secret.roe@e.example>, secret@f.example (Jane), Jane\r\n\r\n\r\n')
+	talk = Talk().shake().greet().client(b'MAIL FROM:<"secret,<roe"@a.example>\r\n').server(b"250 ok\r\n")
+	for path in (b"secret", b'"secret@roe"@b.example', b"secret+roe=x@c.example"):
+		talk.client(b"RCPT TO:<" + path + b">\r\n").server(b"250 ok\r\n")
+	m = bench.run(wire.bytes_of(talk.data(content).bye().packets), "--redact").messages[0]
+	hashed, shown = "[0-9a-f]{16}", json.dumps(m)
+	envelope = [m["mail_from"]] + [r["address"] for r in m["rcpt_to"]]
+	for got, want in zip(envelope, (hashed + "@a.example", hashed, hashed + "@b.example", hashed + "@c.example")):
+		expect("--redact of a path", re.fullmatch(want, got), got)
+	expect("--redact of From", re.fullmatch(f'"Roe, secret" <{hashed}@a.example>, "x <{hashed}@b.example> y" <{hashed}@c.example>',
+		m["headers"]["from"]), m["headers"]["from"])
+	expect("--redact of To", re.fullmatch(f'{hashed}@d.example, "Jane " <{hashed}@e.example>, {hashed}@f.example \\(Jane\\), Jane',
+		m["headers"]["to"]), shown)
 
 
 def client_hello(name):
@@ -369,7 +397,7 @@ def main():
 	args = parser.parse_args()
 	with tempfile.TemporaryDirectory() as folder:
 		bench = Bench(args.program, folder)
-		for check in (clothes, foreign, cut, snapped, overlapping_fragments, resets, openings, options, details, usage, hostile_text):
+		for check in (clothes, foreign, mixed, cut, snapped, overlapping_fragments, resets, openings, options, details, usage, hostile_text):
 			before = len(FAILURES)
 			check(bench)
 			print(f"{'ok' if len(FAILURES) == before else 'FAILED'}: {check.__name__}")

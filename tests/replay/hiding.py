@@ -581,6 +581,28 @@ def _():
 def _():
 	return session(text(LINE, subject=b"=?utf-8?Q?purple=20mar?= =?utf-8?q?mot_lantern?="))
 
+@place("subject, more than one blank between the words")
+def _():
+	return session(text(LINE, subject=b"purple  marmot \t lantern"))
+
+@place("subject, no-break spaces between the words")
+def _():
+	return session(text(LINE, subject=b"=?utf-8?q?purple=C2=A0marmot_=E2=80=83lantern?="))
+
+@place("display name of the sender, blanks of many kinds between the words")
+def _():
+	return session(text(LINE).replace(b"From: a@example.org",
+		b"From: =?utf-8?q?purple=C2=A0marmot?=\r\n =?utf-8?q?=20=20lantern?= <a@example.org>"))
+
+@place("name of an attachment, blanks of many kinds between the words")
+def _():
+	return session(mail(parts(part(b64(b"1234"), BINARY, B64,
+		b"Content-Disposition: attachment; filename*=utf-8''purple%20%20marmot%C2%A0lantern"))))
+
+@place("name of a ZIP member, more than one blank between the words")
+def _():
+	return session(attachment(zipped(("purple  marmot   lantern.exe", "MZ")), name=b"x.dat"))
+
 @place("subject, folded")
 def _():
 	return session(text(LINE, subject=b"purple\r\n marmot\r\n lantern"))

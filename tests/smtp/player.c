@@ -15,7 +15,7 @@ static const char *const reason_names[] = {
 
 static const char *const command_names[] = {"none", "greeting", "HELO", "EHLO", "MAIL", "RCPT",
 	"RSET", "DATA", "content", "BDAT", "BDAT LAST", "BDAT bad", "STARTTLS", "AUTH", "QUIT",
-	"not followed", "other"};
+	"unknown", "not followed", "other"};
 
 static void must(bool ok, const char *what)
 {

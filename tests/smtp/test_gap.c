@@ -42,6 +42,8 @@ static void begin(struct mw_smtp *s, struct mw_pool *pool)
 	mw_pool_init(pool, memory, MW_SMTP_ENVELOPE_BLOCK, 4);
 	mw_smtp_init(s, pool);
 	server(s, "220 s\r\n");
+	client(s, "EHLO c\r\n");
+	server(s, "250 CHUNKING\r\n");
 }
 
 static bool is_eol(uint8_t c)

@@ -21,7 +21,7 @@ static void greet(struct player *p)
 	player_init(p);
 	feed(p, 'S', "220 s\r\n");
 	feed(p, 'C', "EHLO me\r\n");
-	feed(p, 'S', "250 PIPELINING\r\n");
+	feed(p, 'S', "250-PIPELINING\r\n250 CHUNKING\r\n");
 }
 
 static void test_many_recipients_pipelined(void **state)
@@ -184,7 +184,7 @@ static void test_credentials(void **state)
 static void test_long_lines(void **state)
 {
 	static struct player p;
-	static char line[100000];
+	static char line[12200];
 
 	greet(&p);
 	memset(line, 'x', sizeof(line));
@@ -210,6 +210,115 @@ static void test_long_lines(void **state)
 	feed(&p, 'S', "235 ok\r\n");
 	assert_true(mw_smtp_idle(&p.smtp));
 	player_finish(&p);
+	player_free(&p);
+}
+
+/* Inline, a chunk is one only where the server has offered to take it: Exim answers another with
+ * 503 and reads its octets as commands. */
+static void test_chunks_must_be_offered(void **state)
+{
+	static const struct {
+		const char *client, *server;
+		bool offered;
+	} table[] = {
+		{"", "", false}, {"HELO me\r\n", "250 CHUNKING\r\n", false},
+		{"EHLO me\r\n", "250-s\r\n250 SIZE\r\n", false},
+		{"EHLO me\r\n", "250-s\r\n250-chunking\r\n250 SIZE\r\n", true},
+		{"EHLO me\r\n", "250-s\r\n250-CHUNKINGS\r\n250 XCHUNKING\r\n", false},
+		{"EHLO me\r\nHELO me\r\n", "250 CHUNKING\r\n250 ok\r\n", false},
+		{"EHLO me\r\nEHLO\r\n", "250 CHUNKING\r\n501 what\r\n", true},
+		{"EHLO me\r\n", "", false}, /* not yet */
+	};
+
+	for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++)
+		for (int in_line = 0; in_line < 2; in_line++) {
+			static struct player p;
+
+			player_init(&p);
+			if (in_line == 1)
+				mw_smtp_set_inline(&p.smtp, false);
+			feed(&p, 'S', "220 s\r\n");
+			if (table[i].client[0] != 0)
+				feed(&p, 'C', table[i].client);
+			if (table[i].server[0] != 0)
+				feed(&p, 'S', table[i].server);
+			feed(&p, 'C', "BDAT 6\r\n");
+			assert_int_equal(
+				mw_smtp_in_content(&p.smtp), in_line == 0 || table[i].offered);
+			assert_int_equal(
+				mw_smtp_blocked(&p.smtp), in_line == 1 && !table[i].offered);
+			player_finish(&p);
+			player_free(&p);
+		}
+}
+
+/* The same where a ClientHello, or what looks like one, comes before any greeting. */
+static void test_nobody_begins_with_tls_inline(void **state)
+{
+	for (int in_line = 0; in_line < 3; in_line++) {
+		static struct player p;
+
+		player_init(&p);
+		if (in_line > 0)
+			mw_smtp_set_inline(&p.smtp, in_line == 2);
+		feed(&p, 'C', "\x16\x03\x01\x40\x01\r\n");
+		assert_int_equal(mw_smtp_blocked(&p.smtp), in_line == 1);
+		feed(&p, 'S', "\x16\x03\x03");
+		assert_true(mw_smtp_dark(&p.smtp));
+		player_finish(&p);
+		player_free(&p);
+	}
+}
+
+/* Exim takes what stands behind the 16384th octet of a line for the next command. It never comes to
+ * that: the line stops before, and no reply makes it go on. */
+static void test_endless_lines(void **state)
+{
+	static const char *const begins[] = {"", "NOOP ", "AUTH X ", "MAIL FROM:<"};
+	static const char behind[] = "BDAT 4 LAST\r\nabcdMAIL FROM:<x@y>\r\n";
+
+	for (size_t i = 0; i < sizeof(begins) / sizeof(begins[0]); i++)
+		for (size_t piece = 1; piece < 20000; piece = piece * 7 + 1) {
+			static struct player p;
+			static uint8_t line[20000];
+			struct mw_smtp_event ev;
+			size_t done = 0;
+
+			greet(&p);
+			memset(line, 'A', sizeof(line));
+			memcpy(line, begins[i], strlen(begins[i]));
+			memcpy(line + 16385, behind, sizeof(behind) - 1);
+			while (done < sizeof(line)) {
+				size_t n =
+					sizeof(line) - done < piece ? sizeof(line) - done : piece;
+				size_t used = mw_smtp_client(&p.smtp, line + done, n, &ev);
+
+				done += used;
+				if (ev.kind == MW_SMTP_BLOCKED)
+					break;
+				assert_int_not_equal(ev.kind, MW_SMTP_CONTENT_BEGIN);
+			}
+			assert_int_equal(done, MW_SMTP_LINE_LIMIT);
+			assert_true(mw_smtp_blocked(&p.smtp));
+			feed(&p, 'S', "500 too long\r\n250 queued\r\n");
+			assert_true(mw_smtp_blocked(&p.smtp));
+			player_free(&p);
+		}
+}
+
+/* The answers to 334, too. */
+static void test_endless_credentials(void **state)
+{
+	static struct player p;
+	static uint8_t line[20000];
+	struct mw_smtp_event ev;
+
+	greet(&p);
+	feed(&p, 'C', "AUTH LOGIN\r\n");
+	feed(&p, 'S', "334 VXNlcg==\r\n");
+	memset(line, 'A', sizeof(line));
+	assert_int_equal(mw_smtp_client(&p.smtp, line, sizeof(line), &ev), MW_SMTP_LINE_LIMIT);
+	assert_int_equal(ev.kind, MW_SMTP_BLOCKED);
 	player_free(&p);
 }
 
@@ -370,6 +479,10 @@ int main(void)
 		cmocka_unit_test(test_credentials),
 		cmocka_unit_test(test_credentials_between_cuts),
 		cmocka_unit_test(test_long_lines),
+		cmocka_unit_test(test_chunks_must_be_offered),
+		cmocka_unit_test(test_nobody_begins_with_tls_inline),
+		cmocka_unit_test(test_endless_lines),
+		cmocka_unit_test(test_endless_credentials),
 		cmocka_unit_test(test_replies_without_end),
 		cmocka_unit_test(test_conditions_of_a_refusal),
 		cmocka_unit_test(test_times),

@@ -360,17 +360,53 @@ static void test_rawchunk(void **state)
 	assert_int_equal(got.len, 4097); /* one piece */
 }
 
+static void test_squeeze(void **state)
+{
+	static const struct {
+		const char *in, *out;
+		bool changed;
+	} cases[] = {
+		{"", "", false},
+		{"a b", "a b", false},
+		{" a ", " a ", false},
+		{"a  b\t\r\n c\n", "a b c ", true},
+		{"a\tb", "a b", true},
+		{"a\xc2\xa0"
+		 "b \xe3\x80\x80\xe2\x80\x83 c\xe1\x9a\x80",
+			"a b c ", true},
+		/* a letter, a quotation mark and a zero-width space begin with the same octets */
+		{"\xc2\xb5\xe2\x80\x9c\xe2\x80\x8b\xe3\x81\x82",
+			"\xc2\xb5\xe2\x80\x9c\xe2\x80\x8b\xe3\x81\x82", false},
+		{"a\xc2", "a\xc2", false},
+		{"a\xe2\x80", "a\xe2\x80", false},
+	};
+	uint8_t out[64];
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct mw_span in = mw_span_str(cases[i].in);
+		bool changed = false;
+		size_t len = mw_paragraph_squeeze(in, out, &changed);
+
+		assert_int_equal(len, strlen(cases[i].out));
+		assert_memory_equal(out, cases[i].out, len);
+		assert_int_equal(changed, cases[i].changed);
+		memcpy(out, in.data, in.len); /* where it lies */
+		assert_int_equal(mw_paragraph_squeeze(mw_span_of(out, in.len), out, &changed), len);
+		assert_memory_equal(out, cases[i].out, len);
+	}
+}
+
 static void list_uri(void *ctx, const struct mw_uri_found *found)
 {
 	if (got.len > 0)
 		collect(ctx, mw_span_of(" ", 1));
 	collect(ctx, found->uri);
 	if (!found->canonical)
-		collect(ctx, mw_span_of(&"SMBL"[found->kind], 1));
+		collect(ctx, mw_span_of(&"SMBLX"[found->kind], 1));
 }
 
-/* Found strings carry the letter of their kind (Scheme, Mail, Bare, Link); canonical forms do not.
- */
+/* Found strings carry the letter of their kind (Scheme, Mail, Bare, Link, X for strange); canonical
+ * forms do not. What has an X is no business of `uri` rules. */
 static const struct {
 	const char *in, *out;
 } text_cases[] = {
@@ -404,6 +440,27 @@ static const struct {
 		"cher.example.com/xS http://xn--bcher-kva.example.com/x"},
 	{"http://a.example.com\\x", "http://a.example.com\\xS http://a.example.com/x"},
 	{"[cid:image001.png@01D4986E.E3459640]", ""},
+	{"http://evil.invalid/a, http://spam.test/ (https://phish.invalid/).",
+		"http://evil.invalid/aX http://spam.test/X https://phish.invalid/X"},
+	{"http://srv01.corp/x http://localhost/a ftp://files.lan http://x_y.com/a http://-x.com/a",
+		"http://srv01.corp/xX http://localhost/aX ftp://files.lanX http://x_y.com/aX "
+		"http://-x.com/aX"},
+	{"http://me@evil.invalid:8080?x http://1.2.3.4.5/ http://\xe4\xbe\x8b.invalid/",
+		"http://me@evil.invalid:8080?xX http://1.2.3.4.5/X http://\xe4\xbe\x8b.invalid/X"},
+	{"HTTP://EVIL.INVALID:25 www.evil.invalid ftp.c www./x www._ http:///x http://... "
+	 "https://:80/",
+		"HTTP://EVIL.INVALID:25X http://www.evil.invalidX"},
+	/* one form that names a host is enough for all of them to be seen */
+	{"http://evil.invalid/?u=http://example.com/",
+		"http://evil.invalid/?u=http://example.com/S http://example.com/"},
+	/* an address in brackets is one of its own, and the rest is read as without it */
+	{"see (http://[2001:db8::1]/a). https://[::ffff:192.0.2.1]:8080, ftp://[2001:DB8::2]",
+		"http://[2001:db8::1]/aX https://[::ffff:192.0.2.1]:8080X ftp://[2001:DB8::2]X"},
+	{"http://[192.0.2.1]/ http://[1.2]/ http://[::1 http://[::g] www.[::1] http:[::1] "
+	 "http://[]",
+		"http://[192.0.2.1]/X"},
+	{"http://[::1] http://[::1]'s http://[::1]www.example.com",
+		"http://[::1]X http://[::1]X http://[::1]X http://www.example.comS"},
 	{"x@y.com/z/me@example.com", "http://x@y.com/z/me@example.comM"},
 };
 
@@ -577,6 +634,7 @@ int main(void)
 		cmocka_unit_test(test_invisible),
 		cmocka_unit_test(test_html_long_value),
 		cmocka_unit_test(test_paragraph),
+		cmocka_unit_test(test_squeeze),
 		cmocka_unit_test(test_paragraph_cut),
 		cmocka_unit_test(test_rawchunk),
 		cmocka_unit_test(test_uri_text),

@@ -20,7 +20,8 @@ static void body(void *ctx, struct mw_span piece, bool subject)
 
 static void uri(void *ctx, const struct mw_uri_found *found)
 {
-	if (!show_body && mw_uri_seen_add(&seen, found->uri) == MW_URI_NEW) {
+	if (!show_body && found->kind != MW_URI_STRANGE &&
+		mw_uri_seen_add(&seen, found->uri) == MW_URI_NEW) {
 		fwrite(found->uri.data, 1, found->uri.len, stdout);
 		putchar('\n');
 	}
