@@ -56,7 +56,7 @@
 	2000 /* spam-like from a score of 2 on, unless a class says otherwise */
 
 #define MW_EMBRYONIC_NS (30 * MW_NS_PER_S)
-#define MW_ANSWERED_NS	(100 * MW_NS_PER_S) /* a server gives its SYN-ACK up within 63 s */
+#define MW_ANSWERED_NS	(100 * MW_NS_PER_S)  /* a server gives its SYN-ACK up within 63 s */
 #define MW_IDLE_NS	(1800 * MW_NS_PER_S) /* RFC 5321, 4.5.3.2 asks for up to 10 minutes */
 #define MW_CLOSED_NS	(60 * MW_NS_PER_S)   /* late packets of a closed connection find it so */
 #define MW_CLOSING_NS	(120 * MW_NS_PER_S)
@@ -254,6 +254,13 @@ struct mw_arrival {
 	uint32_t start, end;
 };
 
+#define MW_HEARD 16
+
+/* The first octet the client sent when it had acknowledged so much of the server's. */
+struct mw_heard {
+	uint32_t seq, ack;
+};
+
 struct mw_content {
 	struct mw_smtp smtp;
 	struct mw_segment
@@ -267,6 +274,11 @@ struct mw_content {
 	uint32_t arrival_count; /* captures only */
 	uint64_t read_ns;	/* of the packet with the last octet that was read */
 	struct mw_arrival arrivals[MW_ARRIVALS];
+	struct mw_heard heard[MW_HEARD]; /* captures only, and what follows: resync.c */
+	struct mw_heard resync_at;
+	uint32_t resync_from; /* where octets of the server's are seen again */
+	uint8_t heard_count;
+	bool resync, resync_known; /* the place; the client has come to say it */
 };
 
 struct mw_rules_slot {
@@ -437,6 +449,19 @@ void mw_arrival_note(struct mw_content *content, uint32_t seq, uint32_t len, uin
  */
 struct mw_span mw_arrival_run(
 	struct mw_content *content, uint32_t seq, struct mw_span run, uint64_t now_ns);
+
+/* --- resync.c --- */
+/* The client sends octets from `seq` on for the first time, and acknowledges `ack`. */
+void mw_resync_note(struct mw_flow *flow, uint32_t seq, uint32_t ack);
+/* Octets of the server's up to `found` will never be seen; more than that may have been. */
+void mw_resync_begin(struct mw_lane *lane, struct mw_flow *flow, uint32_t found);
+/* The place will never be known: one direction only from here on. */
+void mw_resync_give_up(struct mw_content *content);
+/* True once, when both sides have been read up to the place. */
+bool mw_resync_over(struct mw_flow *flow);
+/* As much of a run as lies in front of the place. */
+struct mw_span mw_resync_client(const struct mw_content *content, uint32_t seq, struct mw_span run);
+struct mw_span mw_resync_server(const struct mw_content *content, uint32_t seq, struct mw_span run);
 
 /* --- reply.c --- */
 void mw_reply_server(struct mw_lane *lane, struct mw_flow *flow, struct mw_packet *packet,

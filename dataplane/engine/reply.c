@@ -50,6 +50,7 @@ static bool server_gap(struct mw_lane *lane, struct mw_flow *flow)
 {
 	struct mw_half *half = &flow->server;
 	uint32_t found;
+	bool fin;
 
 	if (!mw_reassembly_next(&half->kept, half->nxt, &found))
 		found = half->acked; /* nothing beyond it was seen either */
@@ -57,13 +58,39 @@ static bool server_gap(struct mw_lane *lane, struct mw_flow *flow)
 		return false;
 	if (mw_seq_before(found, half->nxt))
 		return false;
+	fin = !half->fin && found - half->nxt == 1 && found == half->acked;
 	half->nxt = found;
 	mw_reassembly_trim(&half->kept, found);
+	if (lane->config.passive && !flow->one_sided) {
+		if (!fin) /* one number, and nothing behind it: it was that of the FIN */
+			mw_resync_begin(lane, flow, found);
+		return true;
+	}
 	/* Live they went another way, or the client says so: what its commands did is not known. */
 	if (!lane->config.passive && !flow->one_sided && !flow->flushing)
 		mw_flow_uninspected(lane, flow, MW_REASON_GAP);
 	mw_smtp_gap_server(&flow->content->smtp);
 	return true;
+}
+
+/* Behind a gap of a capture. False: the server's octets have to wait. */
+static bool fits_together(struct mw_lane *lane, struct mw_flow *flow)
+{
+	struct mw_half *half = &flow->server;
+	struct mw_content *content = flow->content;
+
+	if (!content->resync)
+		return true;
+	if (!content->resync_known) {
+		if (!flow->flushing && half->kept.blocks + 4u <= half->kept.blocks_max)
+			return false;
+		mw_resync_give_up(content);
+		return true;
+	}
+	if (mw_seq_before(half->nxt, content->resync_at.ack))
+		return true;
+	mw_stream_pump(lane, flow);
+	return flow->content == NULL || !flow->content->resync;
 }
 
 void mw_reply_pump(struct mw_lane *lane, struct mw_flow *flow)
@@ -75,9 +102,15 @@ void mw_reply_pump(struct mw_lane *lane, struct mw_flow *flow)
 	if (lane->config.passive && flow->gap_patience > MW_GAP_PATIENCE)
 		give_up_client(lane, flow);
 	while (flow->content != NULL && !waits_for_client(lane, flow)) {
-		struct mw_span run = mw_reassembly_at(&half->kept, half->nxt);
 		struct mw_smtp_event event;
-		size_t used = mw_smtp_server(&flow->content->smtp, run.data, run.len, &event);
+		struct mw_span run;
+		size_t used;
+
+		if (!fits_together(lane, flow) || flow->content == NULL)
+			break;
+		run = mw_resync_server(
+			flow->content, half->nxt, mw_reassembly_at(&half->kept, half->nxt));
+		used = mw_smtp_server(&flow->content->smtp, run.data, run.len, &event);
 
 		half->nxt += (uint32_t)used;
 		half->bytes += used;

@@ -43,7 +43,8 @@ static bool gap_due(const struct mw_lane *lane, const struct mw_flow *flow, uint
 }
 
 /* In a capture the replies that this segment's sender had read may not have come by yet. Those that
- * have, and are not read because they wait for this very side, are not waited for. */
+ * have, and are not read because they wait for this very side, are not waited for. That they never
+ * come is for the server's side to say (reply.c), which is asked first. */
 static bool waits_for_server(const struct mw_lane *lane, const struct mw_flow *flow)
 {
 	const struct mw_half *server = &flow->server;
@@ -51,18 +52,25 @@ static bool waits_for_server(const struct mw_lane *lane, const struct mw_flow *f
 	return lane->config.passive && server->seen && server->known && server->ack_seen &&
 	       mw_seq_before(server->nxt, server->acked) && !flow->one_sided &&
 	       mw_reassembly_at(&server->kept, server->nxt).len == 0 && !flow->server_parsing &&
-	       !flow->flushing && flow->gap_patience <= MW_GAP_PATIENCE;
+	       !flow->content->resync;
+}
+
+/* It has come to the place where it has to wait for the server. */
+static bool at_resync(const struct mw_flow *flow)
+{
+	const struct mw_content *c = flow->content;
+
+	return c->resync && c->resync_known && !mw_seq_before(flow->client.nxt, c->resync_at.seq);
 }
 
 static void parse(struct mw_lane *lane, struct mw_flow *flow)
 {
 	struct mw_half *half = &flow->client;
 
-	if (waits_for_server(lane, flow))
-		return;
 	flow->parsing = true;
-	while (flow->content != NULL && !flow->holding) {
-		struct mw_span run = mw_reassembly_at(&half->kept, half->nxt);
+	while (flow->content != NULL && !flow->holding && !waits_for_server(lane, flow)) {
+		struct mw_span run = mw_resync_client(
+			flow->content, half->nxt, mw_reassembly_at(&half->kept, half->nxt));
 		struct mw_smtp_event event;
 		uint32_t len;
 		size_t used;
@@ -78,6 +86,10 @@ static void parse(struct mw_lane *lane, struct mw_flow *flow)
 			mw_content_event(lane, flow, &event);
 			continue;
 		}
+		if (mw_resync_over(flow))
+			continue;
+		if (at_resync(flow))
+			break;
 		if (run.len > used || mw_reassembly_at(&half->kept, half->nxt).len > 0)
 			continue;
 		if (lane->config.passive && scarce(half)) /* what was read goes first */
@@ -139,10 +151,11 @@ void mw_stream_finish(struct mw_lane *lane, struct mw_flow *flow)
 		mw_reply_pump(lane, flow);
 		mw_stream_pump(lane, flow);
 	} while (flow->content != NULL && before != flow->client.nxt + flow->server.nxt);
-	if (flow->content != NULL && mw_smtp_blocked(&flow->content->smtp)) {
+	if (flow->content != NULL &&
+		(flow->content->resync || mw_smtp_blocked(&flow->content->smtp))) {
 		/* The reply it waits for is not in the capture: a missing reply counts as
 		 * acceptance. */
-		mw_smtp_set_one_sided(&flow->content->smtp);
+		mw_resync_give_up(flow->content);
 		mw_stream_pump(lane, flow);
 	}
 	if (flow->unopened && flow->server.seen)
@@ -563,8 +576,9 @@ void mw_stream_client(struct mw_lane *lane, struct mw_flow *flow, struct mw_pack
 	mw_packet_forward(packet, MW_REASON_INSPECTED);
 	grow_up(lane, flow, frame);
 	note_ack(lane, flow, frame);
-	if (!lane->config.passive && mw_seq_before(flow->server.nxt, flow->server.acked))
-		mw_reply_pump(lane, flow); /* replies that went another way */
+	if (mw_seq_before(flow->server.nxt, flow->server.acked) &&
+		(!lane->config.passive || flow->gap_patience > MW_GAP_PATIENCE))
+		mw_reply_pump(lane, flow); /* replies that went another way, or were not captured */
 	if ((frame->flags & MW_TCP_RST) != 0) {
 		rst_in(lane, flow, packet, frame);
 		return;
@@ -624,6 +638,9 @@ void mw_stream_client(struct mw_lane *lane, struct mw_flow *flow, struct mw_pack
 	if (frame->payload_len > 0) {
 		if ((frame->flags & MW_TCP_SYN) != 0)
 			mw_flow_anomaly(lane, flow, MW_REASON_SYN_DATA);
+		if (lane->config.passive && flow->server.known && !mw_seq_before(seq, half->high) &&
+			(frame->flags & MW_TCP_ACK) != 0 && mw_near(&flow->server, frame->ack))
+			mw_resync_note(flow, seq, frame->ack);
 		if (mw_seq_before(half->high, seq + frame->payload_len))
 			half->high = seq + frame->payload_len;
 		payload_in(lane, flow, packet, frame, seq);

@@ -57,6 +57,7 @@ void mw_smtp_greeting_unsure(struct mw_smtp *s)
 void mw_smtp_set_one_sided(struct mw_smtp *s)
 {
 	s->one_sided = true;
+	s->skipping = false;
 }
 
 void mw_smtp_finish(struct mw_smtp *s, struct mw_smtp_event *ev)

@@ -230,6 +230,7 @@ struct mw_smtp {
 	uint16_t bad_replies;
 	uint16_t reply_lines; /* of the reply being read */
 	uint16_t lost_due;    /* enum mw_reason: LOST still to be told */
+	uint16_t keep;	      /* skipping: the replies to the last ones, which were seen */
 	int16_t abort_code;
 	uint8_t runs, run_first;
 	uint8_t state;	      /* of the client side */
@@ -250,6 +251,8 @@ struct mw_smtp {
 	bool chunk_last;
 	bool helo_known;
 	bool one_sided, dark, finishing;
+	bool skipping;	    /* one-sided until mw_smtp_resume */
+	bool behind_gap;    /* replies may be of commands that count as answered */
 	bool tls;	    /* the client's hello is being read */
 	bool hello_due;	    /* TLS_HELLO still to be told */
 	bool unsure;	    /* the greeting may have gone by unseen */
@@ -304,6 +307,20 @@ size_t mw_smtp_server(struct mw_smtp *s, const uint8_t *p, size_t n, struct mw_s
 void mw_smtp_gap_client(struct mw_smtp *s, uint64_t octets);
 /* Octets of the server will never be seen: from now on as with mw_smtp_set_one_sided. */
 void mw_smtp_gap_server(struct mw_smtp *s);
+/* The same, until the caller knows that the two sides fit together again: up to there replies count
+ * as missing, but for those to the last `keep` commands outstanding, and those that come are passed
+ * over. `keep` > 0: mw_smtp_resume before the client's next octets. */
+void mw_smtp_skip_replies(struct mw_smtp *s, uint32_t keep);
+/* What the client sends from here on is answered by what the server says from here on. Right behind
+ * mw_smtp_client told MORE. Until a reply answers a command again one too many means nothing. */
+void mw_smtp_resume(struct mw_smtp *s);
+
+/* How many replies end in octets of the server's that begin with a line; spans in order. */
+struct mw_smtp_finals {
+	uint32_t count;
+	uint8_t place; /* in the line, as far as it matters */
+};
+void mw_smtp_count_finals(struct mw_smtp_finals *f, struct mw_span octets);
 
 /* The session is over: call until MORE. Every message still open (CONTENT_ABORT) or unanswered
  * (FINAL_REPLY, code -1) is handed out; then mw_smtp_close. */

@@ -101,12 +101,17 @@ static bool drain(struct mw_smtp *s, struct mw_smtp_event *ev)
 {
 	bool over = s->dark || s->tls || s->finishing;
 
-	while ((over || s->one_sided) && mw_smtp_queue_head(s) != NULL) {
+	while ((over || (s->one_sided && s->outstanding > s->keep)) &&
+		mw_smtp_queue_head(s) != NULL) {
 		const struct mw_smtp_run *run = mw_smtp_queue_head(s);
 		bool final = run->command == MW_SMTP_CMD_CONTENT ||
 			     run->command == MW_SMTP_CMD_BDAT_LAST;
 
 		if (final && !over && s->sent != NULL && !s->sent->dead && !s->sent->ended)
+			return false;
+		/* Nobody answers a chunk before its end, and this one's reply may be seen. */
+		if (s->skipping && !over && s->outstanding == 1 && s->state == ST_CHUNK &&
+			s->chunk_left > 0)
 			return false;
 		mw_smtp_apply(s, -1, ev);
 		if (ev->kind == MW_SMTP_FINAL_REPLY || s->abort_due != NULL)

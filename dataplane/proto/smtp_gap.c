@@ -31,14 +31,57 @@ void mw_smtp_gap_client(struct mw_smtp *s, uint64_t octets)
 	mw_smtp_lose(s, MW_REASON_GAP);
 }
 
-void mw_smtp_gap_server(struct mw_smtp *s)
+static void forget_reply(struct mw_smtp *s)
 {
-	s->one_sided = true;
 	s->reply_len = 0;
 	s->reply_multi = false;
 	s->reply_lines = 0;
 	s->reply_refusal = MW_SMTP_REFUSAL_NONE;
 	s->reply_enhanced = (struct mw_smtp_enhanced){0};
+	s->chunking_listed = false;
+}
+
+void mw_smtp_gap_server(struct mw_smtp *s)
+{
+	mw_smtp_set_one_sided(s);
+	forget_reply(s);
+}
+
+void mw_smtp_skip_replies(struct mw_smtp *s, uint32_t keep)
+{
+	forget_reply(s);
+	if (s->one_sided && !s->skipping)
+		return;
+	s->one_sided = s->skipping = true;
+	s->keep = (uint16_t)(keep < UINT16_MAX ? keep : UINT16_MAX);
+}
+
+void mw_smtp_resume(struct mw_smtp *s)
+{
+	forget_reply(s);
+	if (!s->skipping)
+		return;
+	s->one_sided = s->skipping = false;
+	s->keep = 0;
+	s->behind_gap = true;
+}
+
+/* A line that ends a reply is three digits and no dash behind them (RFC 5321 4.2). */
+void mw_smtp_count_finals(struct mw_smtp_finals *f, struct mw_span octets)
+{
+	for (size_t i = 0; i < octets.len; i++) {
+		uint8_t c = octets.data[i];
+
+		if (f->place == 3 && c != '-' && (c < '0' || c > '9'))
+			f->count++;
+		if (c == '\n')
+			f->place = 0;
+		else if (f->place < 3 && c >= (f->place == 0 ? '2' : '0') &&
+			 c <= (f->place == 0 ? '5' : '9'))
+			f->place++;
+		else
+			f->place = 4;
+	}
 }
 
 static bool is_eol(uint8_t c)

@@ -61,7 +61,7 @@ static void unasked(struct mw_smtp *s, int code, struct mw_smtp_event *ev)
 {
 	mw_smtp_event_clear(ev, MW_SMTP_REPLY);
 	ev->code = code;
-	if (code == 421 || !s->client_seen || s->one_sided)
+	if (code == 421 || !s->client_seen || s->one_sided || s->behind_gap)
 		return;
 	mw_smtp_note(s, MW_REASON_UNEXPECTED_REPLY);
 	/* It has read a command where we have not, and what comes next is not what we would take it
@@ -114,10 +114,12 @@ static void align(struct mw_smtp *s, int code, struct mw_smtp_event *ev)
 		mw_smtp_queue_pop(s);
 		head = mw_smtp_queue_head(s);
 	}
-	if (head == NULL || s->one_sided)
+	if (head == NULL || s->one_sided) {
 		unasked(s, code, ev);
-	else
+	} else {
+		s->behind_gap = false;
 		mw_smtp_apply(s, code, ev);
+	}
 	ev->unblocked = blocked && !mw_smtp_blocked(s) && !s->dark;
 }
 

@@ -5,9 +5,10 @@
  * empty content, recipients add up, no block is lost.
  *
  * An input is a row of steps: an octet of direction and length, then so many octets; a few values
- * of it are gaps, a capture of one side, or a long run of one octet. One that begins with 0x7f is
- * a session that keeps the rules (smtp_honest.c): what was sent as a message comes out as one. 0x7e
- * begins one for the readers that the parser asks (smtp_leafs.c).
+ * of it are gaps, the place where the sides fit together behind one, a capture of one side, or a
+ * long run of one octet. One that begins with 0x7f is a session that keeps the rules
+ * (smtp_honest.c): what was sent as a message comes out as one. 0x7e begins one for the readers
+ * that the parser asks (smtp_leafs.c).
  */
 #include "tests/fuzz/smtp_honest.h"
 #include "tests/fuzz/smtp_leafs.h"
@@ -46,6 +47,9 @@ static void play_input(struct player *p, struct fuzz_input in, struct fuzz_cuts 
 			player_feed(p, 'c', NULL, 1 + fuzz_u8(&in) % 16);
 		} else if (head == 0xfd) {
 			player_feed(p, 's', NULL, 0);
+		} else if (head == 0x7f) {
+			len = fuzz_u8(&in) % 6;
+			player_feed(p, len < 5 ? 'k' : 'r', NULL, len < 5 ? len : 0);
 		} else if (head == 0xff) {
 			player_feed(p, 'o', NULL, 0);
 		} else if (len == 0x7e) {
@@ -165,13 +169,17 @@ size_t fuzz_make_up(struct fuzz_random *r, uint8_t *out, size_t size)
 	for (uint32_t i = 0; i < words && n + 8 < size; i++) {
 		uint32_t how = fuzz_below(r, 100);
 
-		if (how == 99)
+		if (how == 99) {
 			out[n++] = (uint8_t[]){0xfd, 0xff, 0xfe, 0x7e, 0x7d}[fuzz_below(r, 5)];
-		else if (how % 2 == 0)
+		} else if (how >= 97) {
+			out[n++] = 0x7f;
+			out[n++] = (uint8_t)fuzz_below(r, 6);
+		} else if (how % 2 == 0) {
 			n = add(out, n, size, 0, client_words[fuzz_below(r, COUNT(client_words))]);
-		else
+		} else {
 			n = add(out, n, size, 0x80,
 				server_words[fuzz_below(r, COUNT(server_words))]);
+		}
 	}
 	if (n > 0 && fuzz_below(r, 3) == 0)
 		for (size_t i = 0; i < n / 20; i++)

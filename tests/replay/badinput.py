@@ -15,7 +15,7 @@ import tempfile
 
 import lane
 import wire
-from dialogue import CLIENT, SERVER, Talk, fragments, session
+from dialogue import CLIENT, SERVER, Talk, fragments, session, stuffed
 from hiding import INNOCENT, text
 
 FAILURES = []
@@ -259,9 +259,69 @@ def openings(bench):
 		if messages and anomalies != ["asymmetric"]:
 			expect(f"a capture begins: {what}", [(m["data_reply"], [r["reply"] for r in m["rcpt_to"]])
 				for m in result.messages] == [(250, [250])], str(result.messages))
-	unheard = bench.run(wire.bytes_of(talk.packets[:3] + talk.packets[4:]))
-	expect("the greeting lost", unheard.sessions[0]["anomalies"] == [] and len(unheard.messages) == 1,
-		str(unheard.sessions))
+
+
+def heard(messages):
+	return [(m["mail_from"], [r["reply"] for r in m["rcpt_to"]], m["data_reply"], m["sha256"], m["complete"])
+		for m in messages]
+
+
+def unheard(bench):
+	"""A reply that was not captured accepts what it answers; those behind it mean what they did."""
+	second = text(b"another")
+	talk = Talk().shake().greet().client(b"MAIL FROM:<bad@x>\r\n").server(b"250 ok\r\n")
+	talk.client(b"RCPT TO:<no@y>\r\n").server(b"550 no\r\n").client(b"DATA\r\n").server(b"554 no valid\r\n")
+	talk.client(b"RSET\r\n").server(b"250 ok\r\n").envelope(b"one@x").data(INNOCENT)
+	group = len(talk.packets) + 1
+	talk.client(b"MAIL FROM:<two@x>\r\nRCPT TO:<a@y>\r\nRCPT TO:<b@y>\r\nDATA\r\n")
+	talk.server(b"250 ok\r\n").server(b"450 later\r\n").server(b"250 ok\r\n").server(b"354 go\r\n")
+	talk.client(stuffed(second) + b".\r\n").server(b"451 not now\r\n")
+	talk.client(b"MAIL FROM:<bad@x>\r\nRCPT TO:<no@y>\r\nDATA\r\n")
+	talk.server(b"250 ok\r\n").server(b"550 no\r\n").server(b"554 no valid\r\n")
+	for i in range(20): # so that gaps are given up before the end
+		talk.client(b"RSET\r\n").server(b"250 ok\r\n").envelope(b"%d@x" % i).data(INNOCENT)
+	talk.bye()
+	packets = talk.packets
+	whole = heard(bench.run(wire.bytes_of(packets)).messages)
+	expect("unheard, the whole", [m[:3] for m in whole[:2]] ==
+		[("one@x", [250], 250), ("two@x", [450, 250], 451)] and len(whole) == 22, str(whole))
+	for at, packet in enumerate(packets):
+		if packet.frame[26:30] != talk.address[SERVER] or at < 3 or not packet.frame[54:] or \
+				packet.frame[54:].startswith(b"554") or 40 < at < len(packets) - 14:
+			continue
+		for how in ("lost", "cut"):
+			stump = [wire.Packet(packet.time_ns, packet.frame[:54 + 5], len(packet.frame))] if how == "cut" else []
+			result = bench.run(wire.bytes_of(packets[:at] + stump + packets[at + 1:]))
+			what = f"{how}: {packet.frame[54:]!r}, packet {at + 1}"
+			told = heard(result.messages)
+			expect(what, [(s["mode"], s["reason"], s["anomalies"]) for s in result.sessions] ==
+				[("metadata", "gap", [])], str(result.sessions))
+			expect(what, len(told) == 22, f"{len(told)} messages")
+			differ = [(was, now) for was, now in zip(whole, told) if was != now]
+			expect(what, len(differ) <= 1, str(differ))
+			for was, now in differ:
+				replies = list(zip(was[1] + [was[2]], now[1] + [now[2]]))
+				expect(what, was[0] == now[0] and was[3:] == now[3:] and
+					[r for r in replies if r[0] != r[1]] == [(a, b) for a, b in replies if b is None] and
+					sum(b is None for _, b in replies) == 1, str((was, now)))
+	# The replies to a whole group, and to its first commands.
+	for gone in (2, 3, 4):
+		told = heard(bench.run(wire.bytes_of(packets[:group] + packets[group + gone:])).messages)
+		expect(f"{gone} replies of a group", len(told) == 22 and told[0] == whole[0] and told[2:] == whole[2:] and
+			told[1] == ("two@x", [None, None] if gone > 2 else [None, 250], 451, *whole[1][3:]), str(told[:3]))
+	# All replies of a stretch.
+	longer = Talk().shake().greet().envelope(b"one@x").data(INNOCENT).client(b"NOOP\r\n").server(b"250 ok\r\n")
+	longer.envelope(b"two@x").data(second).bye()
+	for first in range(3, len(longer.packets) - 4, 2):
+		for last in range(first, len(longer.packets) - 4, 2):
+			kept = [p for i, p in enumerate(longer.packets) if not first <= i <= last or
+				p.frame[26:30] == longer.address[CLIENT]]
+			result = bench.run(wire.bytes_of(kept))
+			told = [(m["mail_from"], m["complete"], m["size"]) for m in result.messages]
+			expect(f"replies of packets {first} to {last}", told == [("one@x", True, len(INNOCENT)),
+				("two@x", True, len(second))], str(told))
+			expect(f"replies of packets {first} to {last}", result.sessions[0]["anomalies"] == [] and
+				result.sessions[0]["reason"] in (None, "gap"), str(result.sessions))
 
 
 def mixed(bench):
@@ -397,7 +457,7 @@ def main():
 	args = parser.parse_args()
 	with tempfile.TemporaryDirectory() as folder:
 		bench = Bench(args.program, folder)
-		for check in (clothes, foreign, mixed, cut, snapped, overlapping_fragments, resets, openings, options, details, usage, hostile_text):
+		for check in (clothes, foreign, mixed, cut, snapped, overlapping_fragments, resets, openings, unheard, options, details, usage, hostile_text):
 			before = len(FAILURES)
 			check(bench)
 			print(f"{'ok' if len(FAILURES) == before else 'FAILED'}: {check.__name__}")

@@ -342,6 +342,16 @@ static void feed_server(struct player *p, const uint8_t *octets, size_t len)
 	must(done == len, "the server is never blocked");
 }
 
+/* What the client has sent and is kept back comes behind it. */
+static void resume(struct player *p)
+{
+	static const uint8_t none[1];
+
+	feed_client(p, none, 0);
+	mw_smtp_resume(&p->smtp);
+	feed_waiting(p);
+}
+
 void player_feed(struct player *p, char from, const uint8_t *octets, size_t len)
 {
 	/* A copy of exactly that length: reading beyond it is seen by ASan. */
@@ -372,6 +382,17 @@ void player_feed(struct player *p, char from, const uint8_t *octets, size_t len)
 	case 's':
 		mw_smtp_gap_server(&p->smtp);
 		feed_waiting(p);
+		break;
+	case 'k':
+		mw_smtp_skip_replies(&p->smtp, (uint32_t)len);
+		if (len == 0)
+			feed_waiting(p);
+		else
+			resume(p);
+		break;
+	case 'r':
+		if (p->waiting_len == 0)
+			resume(p);
 		break;
 	case 'o':
 		mw_smtp_set_one_sided(&p->smtp);

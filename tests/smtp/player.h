@@ -10,8 +10,10 @@
 #define STEPS_MAX 64
 
 struct step {
-	char from; /* 'C', 'S'; 'c', 's': that many octets (len) were never seen; 'o': one-sided now
-		    */
+	/* 'C', 'S'; 'c', 's': that many octets (len) were never seen; 'k': replies are missing, but
+	 * for those to the last `len` commands; 'r': the sides fit together again; 'o': one-sided
+	 * now. */
+	char from;
 	const char *octets;
 	size_t len;
 };
