@@ -241,6 +241,7 @@ struct mw_smtp {
 	bool dot_nul;	      /* and whether a NUL is next to it */
 	uint8_t lookalike_as; /* LOOKALIKE still to be told: its reason, places behind SMUGGLING */
 	uint8_t starttls;
+	uint8_t gap; /* of the server's: replies may be of commands that count as answered */
 	uint8_t reply_refusal; /* enum mw_smtp_refusal: of the lines of this reply so far */
 	struct mw_smtp_enhanced reply_enhanced;
 	bool line_cr; /* the last octet of the line so far was CR */
@@ -252,7 +253,6 @@ struct mw_smtp {
 	bool helo_known;
 	bool one_sided, dark, finishing;
 	bool skipping;	    /* one-sided until mw_smtp_resume */
-	bool behind_gap;    /* replies may be of commands that count as answered */
 	bool tls;	    /* the client's hello is being read */
 	bool hello_due;	    /* TLS_HELLO still to be told */
 	bool unsure;	    /* the greeting may have gone by unseen */

@@ -63,7 +63,7 @@ void mw_smtp_resume(struct mw_smtp *s)
 		return;
 	s->one_sided = s->skipping = false;
 	s->keep = 0;
-	s->behind_gap = true;
+	s->gap = GAP_RIGHT_BEHIND;
 }
 
 /* A line that ends a reply is three digits and no dash behind them (RFC 5321 4.2). */

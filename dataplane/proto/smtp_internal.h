@@ -36,6 +36,10 @@ enum { LAX_LAST_SEEN, LAX_LAST_NUL, LAX_LAST_UNSEEN };
 /* How a lax line ends. */
 enum { END_LF, END_CRLF, END_CR, END_UNSEEN };
 
+/* Octets of the server's that were not seen, and no reply has answered a command since; or one has.
+ */
+enum { GAP_NONE, GAP_RIGHT_BEHIND, GAP_BEHIND };
+
 /* How a command's reply finds its envelope. */
 enum {
 	RUN_ENV = 1,  /* counted in an envelope: the oldest message not answered, else the current

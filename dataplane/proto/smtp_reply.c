@@ -177,7 +177,9 @@ void mw_smtp_apply(struct mw_smtp *s, int code, struct mw_smtp_event *ev)
 		break;
 	case MW_SMTP_CMD_UNKNOWN: /* a server may have found a DATA in it */
 		s->state = ST_COMMAND;
-		if (code == 354)
+		if (code == 354 && s->gap != GAP_NONE)
+			mw_smtp_lose(s, MW_REASON_DESYNC); /* or it is that of another command */
+		else if (code == 354)
 			data_reply(s, code);
 		else if (intermediate(code))
 			mw_smtp_lose(s, MW_REASON_UNSUPPORTED_ENCODING);

@@ -61,7 +61,7 @@ static void unasked(struct mw_smtp *s, int code, struct mw_smtp_event *ev)
 {
 	mw_smtp_event_clear(ev, MW_SMTP_REPLY);
 	ev->code = code;
-	if (code == 421 || !s->client_seen || s->one_sided || s->behind_gap)
+	if (code == 421 || !s->client_seen || s->one_sided || s->gap == GAP_RIGHT_BEHIND)
 		return;
 	mw_smtp_note(s, MW_REASON_UNEXPECTED_REPLY);
 	/* It has read a command where we have not, and what comes next is not what we would take it
@@ -117,7 +117,8 @@ static void align(struct mw_smtp *s, int code, struct mw_smtp_event *ev)
 	if (head == NULL || s->one_sided) {
 		unasked(s, code, ev);
 	} else {
-		s->behind_gap = false;
+		if (s->gap == GAP_RIGHT_BEHIND)
+			s->gap = GAP_BEHIND;
 		mw_smtp_apply(s, code, ev);
 	}
 	ev->unblocked = blocked && !mw_smtp_blocked(s) && !s->dark;
