@@ -56,7 +56,7 @@
 	2000 /* spam-like from a score of 2 on, unless a class says otherwise */
 
 #define MW_EMBRYONIC_NS (30 * MW_NS_PER_S)
-#define MW_ANSWERED_NS	(100 * MW_NS_PER_S) /* a server gives its SYN-ACK up within 63 s */
+#define MW_ANSWERED_NS	(100 * MW_NS_PER_S)  /* a server gives its SYN-ACK up within 63 s */
 #define MW_IDLE_NS	(1800 * MW_NS_PER_S) /* RFC 5321, 4.5.3.2 asks for up to 10 minutes */
 #define MW_CLOSED_NS	(60 * MW_NS_PER_S)   /* late packets of a closed connection find it so */
 #define MW_CLOSING_NS	(120 * MW_NS_PER_S)
