@@ -42,6 +42,8 @@ bool mw_content_attach(struct mw_lane *lane, struct mw_flow *flow, enum mw_reaso
 	mw_smtp_set_now(&content->smtp, lane->now_ns);
 	if (flow->one_sided)
 		mw_smtp_set_one_sided(&content->smtp);
+	if (flow->unopened)
+		mw_smtp_greeting_unsure(&content->smtp);
 	if (!lane->config.passive)
 		mw_smtp_set_inline(&content->smtp, flow->link.key.server_port == PORT_SUBMISSIONS);
 	return true;
@@ -189,6 +191,35 @@ static void count_refusal(struct mw_flow *flow, const struct mw_smtp_event *even
 		count_to_most(&flow->recipients_unknown);
 }
 
+/* The client spoke, and no greeting was read before. Live that is what it seems to be, once the
+ * server is seen at all. A capture may lack the greeting: where its place is known the client says
+ * by its acknowledgement whether it had it, elsewhere the first reply tells. */
+static void spoke_early(struct mw_lane *lane, struct mw_flow *flow)
+{
+	const struct mw_half *server = &flow->server;
+
+	if (lane->config.passive ? !server->isn_known : !server->seen)
+		flow->early_talker = true;
+	else if (!lane->config.passive || !server->ack_seen ||
+		 !mw_seq_before(server->nxt, server->acked))
+		mw_flow_anomaly(lane, flow, MW_REASON_EARLY_TALKER);
+}
+
+static void first_reply(
+	struct mw_lane *lane, struct mw_flow *flow, const struct mw_smtp_event *event)
+{
+	if (!lane->config.passive || flow->ending)
+		return;
+	if (event->kind == MW_SMTP_GREETING && event->code >= 0) {
+		if (flow->early_talker)
+			mw_flow_anomaly(lane, flow, MW_REASON_EARLY_TALKER);
+		flow->unopened = false;
+	} else if (flow->unopened && event->command != MW_SMTP_CMD_NONE) {
+		mw_content_joined(lane, flow);
+	}
+	flow->early_talker = false;
+}
+
 void mw_content_event(struct mw_lane *lane, struct mw_flow *flow, const struct mw_smtp_event *event)
 {
 	note_last_word(flow, event);
@@ -214,8 +245,8 @@ void mw_content_event(struct mw_lane *lane, struct mw_flow *flow, const struct m
 		looks_like_an_end(lane, flow, event);
 		break;
 	case MW_SMTP_ANOMALY:
-		if (event->reason == MW_REASON_EARLY_TALKER && !flow->server.seen)
-			flow->early_talker = true; /* unless the server is never seen at all */
+		if (event->reason == MW_REASON_EARLY_TALKER)
+			spoke_early(lane, flow);
 		else
 			mw_flow_anomaly(lane, flow, event->reason);
 		break;
@@ -227,6 +258,9 @@ void mw_content_event(struct mw_lane *lane, struct mw_flow *flow, const struct m
 		break;
 	case MW_SMTP_GREETING:
 	case MW_SMTP_REPLY:
+		first_reply(lane, flow, event);
+		count_refusal(flow, event);
+		break;
 	case MW_SMTP_CHUNK_REPLY:
 		count_refusal(flow, event);
 		break;
@@ -254,6 +288,13 @@ void mw_content_server_event(
 	mw_content_event(lane, flow, event);
 	if (unblocked && flow->content != NULL)
 		mw_stream_pump(lane, flow);
+}
+
+void mw_content_joined(struct mw_lane *lane, struct mw_flow *flow)
+{
+	flow->unopened = false;
+	if (!flow->one_sided && !flow->client.isn_known && !flow->server.isn_known)
+		mw_flow_uninspected(lane, flow, MW_REASON_MIDSTREAM);
 }
 
 void mw_content_client_gap(struct mw_lane *lane, struct mw_flow *flow, uint32_t len)

@@ -167,8 +167,8 @@ struct mw_flow {
 	bool uninspected; /* some part was not inspected: reason says why first */
 	bool ending;	  /* the session is being closed: nothing new begins */
 	bool one_sided;
-	bool early_talker; /* the client spoke first, as far as a capture without its server shows
-			    */
+	bool early_talker; /* the client spoke first, as far as what was seen of its server shows */
+	bool unopened;	   /* neither a SYN nor the greeting was seen, and no first reply either */
 	bool young;	   /* the other end has not been heard: share.c */
 	bool parsing;	   /* guards against re-entry */
 	bool server_parsing;
@@ -479,6 +479,9 @@ void mw_content_server_event(
 	struct mw_lane *lane, struct mw_flow *flow, const struct mw_smtp_event *event);
 /* Octets [nxt, nxt + len) of the client will never be seen. */
 void mw_content_client_gap(struct mw_lane *lane, struct mw_flow *flow, uint32_t len);
+/* A capture begins behind the greeting: what follows is read, and the session is told as one seen
+ * in mid-stream; not where one direction only is seen. */
+void mw_content_joined(struct mw_lane *lane, struct mw_flow *flow);
 /* No more content: open messages are ended, judged and reported, memory is given back. `send_on`:
  * the connection lives, what was kept back goes on its way. */
 void mw_content_detach(struct mw_lane *lane, struct mw_flow *flow, bool send_on);

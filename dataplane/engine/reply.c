@@ -300,7 +300,8 @@ void mw_reply_server(struct mw_lane *lane, struct mw_flow *flow, struct mw_packe
 		return;
 	}
 	half->seen = true;
-	if (flow->early_talker) {
+	/* Where the server's first octets are seen, or live; content.c decides elsewhere. */
+	if (flow->early_talker && (!lane->config.passive || (frame->flags & MW_TCP_SYN) != 0)) {
 		flow->early_talker = false;
 		mw_flow_anomaly(lane, flow, MW_REASON_EARLY_TALKER);
 	}

@@ -145,6 +145,8 @@ void mw_stream_finish(struct mw_lane *lane, struct mw_flow *flow)
 		mw_smtp_set_one_sided(&flow->content->smtp);
 		mw_stream_pump(lane, flow);
 	}
+	if (flow->unopened && flow->server.seen)
+		mw_content_joined(lane, flow);
 	flow->flushing = false;
 }
 
@@ -508,7 +510,8 @@ static void note_ack(struct mw_lane *lane, struct mw_flow *flow, const struct mw
 	}
 }
 
-/* EHLO and HELO begin anew (RFC 5321, 4.1.4): a capture that starts with one misses nothing. */
+/* EHLO and HELO begin anew (RFC 5321, 4.1.4): a capture that starts with one misses no message.
+ * Whether it misses the greeting the first reply tells: content.c. */
 static bool begins_with_hello(const struct mw_packet *packet, const struct mw_frame *frame)
 {
 	const char *p = (const char *)packet->data + frame->payload;
@@ -581,8 +584,12 @@ void mw_stream_client(struct mw_lane *lane, struct mw_flow *flow, struct mw_pack
 		half->known = true;
 		mw_reassembly_start(&half->kept, seq);
 	}
-	if (frame->payload_len > 0 && !flow->handshake && lane->config.passive)
-		flow->handshake = begins_with_hello(packet, frame);
+	if (frame->payload_len > 0 && !flow->handshake && lane->config.passive &&
+		begins_with_hello(packet, frame)) {
+		flow->handshake = flow->unopened = true;
+		if (flow->content != NULL)
+			mw_smtp_greeting_unsure(&flow->content->smtp);
+	}
 	if (frame->payload_len > 0 && !flow->handshake && lane->config.passive &&
 		flow->content != NULL)
 		join_midstream(lane, flow, packet, frame);

@@ -49,6 +49,11 @@ void mw_smtp_set_inline(struct mw_smtp *s, bool tls_first)
 	s->tls_refused = !tls_first;
 }
 
+void mw_smtp_greeting_unsure(struct mw_smtp *s)
+{
+	s->unsure = true;
+}
+
 void mw_smtp_set_one_sided(struct mw_smtp *s)
 {
 	s->one_sided = true;

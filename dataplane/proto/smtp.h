@@ -252,6 +252,7 @@ struct mw_smtp {
 	bool one_sided, dark, finishing;
 	bool tls;	    /* the client's hello is being read */
 	bool hello_due;	    /* TLS_HELLO still to be told */
+	bool unsure;	    /* the greeting may have gone by unseen */
 	bool greeted;	    /* the first reply was complete */
 	bool client_seen;   /* a line of the client was complete */
 	bool reply_multi;   /* in the middle of a multi-line reply */
@@ -280,6 +281,9 @@ void mw_smtp_set_now(struct mw_smtp *s, uint64_t now_ns);
 /* The session is joined between two commands: its greeting went by before. Before anything is fed.
  */
 void mw_smtp_join(struct mw_smtp *s);
+/* The greeting may have gone by before: when the client has spoken, a first reply that is none of
+ * 220, 554 and 421 (RFC 5321 3.1, 3.8) answers its command, and is told as a REPLY. */
+void mw_smtp_greeting_unsure(struct mw_smtp *s);
 /* The lane stands between the two, and what a server might read in another way does not pass: a
  * chunk only where CHUNKING was offered, for else its octets are commands; and but for a port at
  * which clients begin with TLS (RFC 8314 knows 465 alone), what looks like a ClientHello is a line,

@@ -96,14 +96,20 @@ static void no_server(struct mw_smtp *s)
 	mw_smtp_lose(s, s->greeted ? MW_REASON_DESYNC : MW_REASON_NOT_SMTP);
 }
 
+/* Where the greeting cannot have been missed any refusal is one: servers say more than 554. */
+static bool may_greet(const struct mw_smtp *s, int code)
+{
+	return code == 220 || (s->unsure ? code == 554 || code == 421 : code >= 400);
+}
+
 static void align(struct mw_smtp *s, int code, struct mw_smtp_event *ev)
 {
 	const struct mw_smtp_run *head = mw_smtp_queue_head(s);
 	bool blocked = mw_smtp_blocked(s);
 
 	/* A first reply that cannot be a greeting answers a command: the greeting was not seen. */
-	if (head != NULL && head->command == MW_SMTP_CMD_GREETING && s->runs > 1 && code < 400 &&
-		code != 220) {
+	if (head != NULL && head->command == MW_SMTP_CMD_GREETING && s->runs > 1 &&
+		!may_greet(s, code)) {
 		s->greeted = true;
 		mw_smtp_queue_pop(s);
 		head = mw_smtp_queue_head(s);

@@ -226,6 +226,44 @@ def resets(bench):
 	expect("RST behind the end", len(result.sessions) == 1 and not result.sessions[0]["anomalies"], str(result.sessions))
 
 
+def openings(bench):
+	"""Where a capture begins: what was missed is told, and nothing is said of what was merely not captured."""
+	talk = session(INNOCENT)
+	early = Talk().shake().client(b"EHLO pc\r\n").server(b"220 mx\r\n").server(b"250 mx\r\n").envelope().data(INNOCENT).bye()
+	mute = Talk().shake().client(b"EHLO pc\r\n")
+	mute.put(SERVER, b"", wire.ACK)
+	refused = Talk().client(b"EHLO pc\r\n").server(b"502 what?\r\n").client(b"HELO pc\r\n").server(b"250 mx\r\n")
+	refused.envelope().data(INNOCENT).bye()
+	silent = Talk().client(b"EHLO pc\r\n")
+	silent.put(SERVER, b"", wire.ACK)
+	mine = [p for p in talk.packets if p.frame[26:30] == talk.address[CLIENT]]
+	late = Talk().client(b"EHLO pc\r\n").server(b"220 mx\r\n").server(b"250 mx\r\n").envelope().data(INNOCENT).bye()
+	for what, packets, mode, reason, anomalies, messages in (
+			("the whole", talk.packets, "content", None, [], 1),
+			("behind the handshake", talk.packets[3:], "content", None, [], 1),
+			("behind the greeting", talk.packets[4:], "metadata", "midstream", [], 1),
+			("at MAIL", talk.packets[6:], "metadata", "midstream", [], 1),
+			("at RCPT", talk.packets[8:], "metadata", "midstream", [], 0),
+			("EHLO, refused, and HELO", refused.packets, "metadata", "midstream", [], 1),
+			("EHLO, and no reply", silent.packets, "metadata", "midstream", [], 0),
+			("EHLO, the greeting behind it", late.packets, "content", None, ["early_talker"], 1),
+			("one side, from its SYN", mine, "content", None, ["asymmetric"], 1),
+			("one side, from EHLO", mine[2:], "content", None, ["asymmetric"], 1),
+			("an early talker", early.packets, "content", None, ["early_talker"], 1),
+			("an early talker, and no greeting", mute.packets, "content", None, ["early_talker"], 0)):
+		result = bench.run(wire.bytes_of(packets))
+		told = [(s["mode"], s["reason"], s["anomalies"]) for s in result.sessions]
+		expect(f"a capture begins: {what}", told == [(mode, reason, anomalies)], str(told))
+		expect(f"a capture begins: {what}", len(result.messages) == messages and
+			all(m["complete"] for m in result.messages), str(result.messages))
+		if messages and anomalies != ["asymmetric"]:
+			expect(f"a capture begins: {what}", [(m["data_reply"], [r["reply"] for r in m["rcpt_to"]])
+				for m in result.messages] == [(250, [250])], str(result.messages))
+	unheard = bench.run(wire.bytes_of(talk.packets[:3] + talk.packets[4:]))
+	expect("the greeting lost", unheard.sessions[0]["anomalies"] == [] and len(unheard.messages) == 1,
+		str(unheard.sessions))
+
+
 def mixed(bench):
 	"""A second link type in one file: libpcap has one for all, and that is what is said."""
 	first = wire.bytes_of_ng(session(INNOCENT).packets)
@@ -359,7 +397,7 @@ def main():
 	args = parser.parse_args()
 	with tempfile.TemporaryDirectory() as folder:
 		bench = Bench(args.program, folder)
-		for check in (clothes, foreign, mixed, cut, snapped, overlapping_fragments, resets, options, details, usage, hostile_text):
+		for check in (clothes, foreign, mixed, cut, snapped, overlapping_fragments, resets, openings, options, details, usage, hostile_text):
 			before = len(FAILURES)
 			check(bench)
 			print(f"{'ok' if len(FAILURES) == before else 'FAILED'}: {check.__name__}")
