@@ -416,6 +416,8 @@ static void tell_anomalies(struct mw_lane *lane, struct mw_transfer *t)
 
 	for (; bits != 0; bits &= bits - 1)
 		mw_flow_anomaly(lane, t->flow, mw_reason_anomaly((unsigned)__builtin_ctzll(bits)));
+	if (t->envelope->rcpts_unlisted > 0)
+		mw_flow_anomaly(lane, t->flow, MW_REASON_FACTS_CUT);
 }
 
 void mw_transfer_end(struct mw_lane *lane, struct mw_transfer *t, bool complete)

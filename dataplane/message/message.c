@@ -199,6 +199,11 @@ void mw_message_end(struct mw_message *m, bool complete)
 	if (m->mime.field_cut)
 		m->facts.anomalies |= MW_MESSAGE_ANOMALY(MW_REASON_HEADER_SIZE);
 	m->facts.truncated |= m->arena->refused;
+	/* addresses that nobody looked at any more */
+	if (m->rendering && mw_message_wants(m, MW_MESSAGE_WANT_URLS))
+		m->facts.truncated |= m->render.uris.refused > 0;
+	if (m->facts.truncated)
+		m->facts.anomalies |= MW_MESSAGE_ANOMALY(MW_REASON_FACTS_CUT);
 }
 
 const struct mw_message_facts *mw_message_facts(const struct mw_message *m)

@@ -93,7 +93,8 @@ struct mw_message_facts {
 	uint64_t size;	    /* up to the first gap */
 	uint8_t sha256[32]; /* over the same octets, when wanted; valid after end */
 	bool complete;	    /* end was called with complete, and no gap */
-	bool truncated;	    /* the arena or a limit refused something: lists or values are cut */
+	bool truncated;	    /* the arena or a limit refused something: lists or values are cut; from
+			     * end on also told as an anomaly, MW_REASON_FACTS_CUT */
 	struct mw_span from, to, subject, date, message_id, x_mailer;
 	struct mw_message_part *parts; /* leaves in order */
 	uint32_t part_count;

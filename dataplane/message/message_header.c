@@ -117,8 +117,10 @@ static void keep_field(struct mw_message *m, struct mw_span raw)
 	struct mw_message_field *field;
 	size_t most = m->arena->pool->block_bytes - MW_ARENA_OVERHEAD - 1;
 
-	if (raw.len > most)
+	if (raw.len > most) {
 		raw.len = most;
+		m->facts.anomalies |= MW_MESSAGE_ANOMALY(MW_REASON_HEADER_SIZE);
+	}
 	if (m->field_count == MW_MESSAGE_FIELDS_MAX ||
 		raw.len > MW_RECORD_ALL_MAX - m->field_octets) {
 		m->facts.truncated = true;

@@ -93,8 +93,11 @@ static void on_uri(void *ctx, const struct mw_uri_found *found)
 {
 	struct mw_message *m = ctx;
 
-	if (mw_message_wants(m, MW_MESSAGE_WANT_URLS) && is_url(found))
+	if (mw_message_wants(m, MW_MESSAGE_WANT_URLS) && is_url(found)) {
+		if (found->kind == MW_URI_LINK && found->uri.len >= MW_HTML_VALUE_MAX)
+			m->facts.truncated = true;
 		list_url(m, found->kind == MW_URI_LINK ? found->uri : found->written);
+	}
 	if (mw_message_wants(m, MW_MESSAGE_WANT(MW_RECORD_URI)) && found->kind != MW_URI_STRANGE &&
 		mw_uri_seen_add(&m->uris_seen, found->uri) == MW_URI_NEW)
 		text_record(m, MW_RECORD_URI, found->uri, m->part.number);

@@ -143,6 +143,8 @@ enum mw_magic mw_magic_of(struct mw_span head)
 {
 	if (head.len < 2)
 		return MW_MAGIC_UNKNOWN;
+	if (head.len > MW_MAGIC_OCTETS) /* what stands behind them says nothing */
+		head.len = MW_MAGIC_OCTETS;
 	if (!starts[head.data[0]])
 		return is_html(head) ? MW_MAGIC_HTML : MW_MAGIC_UNKNOWN;
 	for (size_t i = 0; i < sizeof(signatures) / sizeof(signatures[0]); i++)

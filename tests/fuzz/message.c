@@ -328,7 +328,7 @@ static size_t quoted_of(const uint8_t *data, size_t len, uint8_t *out)
 
 static void decoders(struct fuzz_input *in)
 {
-	static uint8_t first[4 * FUZZ_INPUT_MAX], second[4 * FUZZ_INPUT_MAX],
+	static uint8_t first[33 * FUZZ_INPUT_MAX], second[33 * FUZZ_INPUT_MAX],
 		code[4 * FUZZ_INPUT_MAX];
 	enum mw_encoding encoding = (enum mw_encoding)(fuzz_u8(in) & 3);
 	uint8_t cut = fuzz_u8(in);
@@ -341,7 +341,9 @@ static void decoders(struct fuzz_input *in)
 	m = decode(encoding, data, len, second, pieces, MW_DECODE_OUT_MIN + cut, &bad_too, false);
 	demand(n == m && memcmp(first, second, n) == 0, "decoded the same cut anywhere");
 	demand(bad == bad_too, "and as well or badly");
-	demand(n <= len, "decoding makes nothing longer");
+	/* But for a line of uuencode that is shorter than it promises: 63 octets for two. */
+	demand(n <= (encoding == MW_ENCODING_UUENCODE ? 32 * len : len),
+		"decoding makes nothing longer");
 	if (encoding == MW_ENCODING_BASE64)
 		n = base64_of(data, len, code);
 	else if (encoding == MW_ENCODING_QUOTED_PRINTABLE)

@@ -12,6 +12,7 @@ for part in scripts/lib/say scripts/lib/install scripts/lib/build \
 done
 
 begin_run() {
+	rm -f "$LAB_DIR/run.out" # the last run was ready, too
 	ip netns exec "${LAB_P}dp" "$MW_ROOT/scripts/run" --inside cust0 --outside inet0 \
 		--state "$LAB_DIR/state" --settings "$LAB_DIR/mailweir.yaml" \
 		>"$LAB_DIR/run.out" 2>"$LAB_DIR/run.log" &

@@ -617,6 +617,51 @@ static void test_strange_urls(void **state)
 	log_free(&log);
 }
 
+/* Sets the mail's facts up from a head, `count` times a line with its number in it, and a tail. */
+static const struct mw_message_facts *facts_of_many(
+	const char *head, const char *line, int count, const char *tail)
+{
+	static char mail[256 * 1024];
+	size_t len = (size_t)snprintf(mail, sizeof(mail), "%s", head);
+
+	for (int i = 0; i < count; i++) {
+		char number[16];
+		int n = snprintf(number, sizeof(number), "%05d", i);
+
+		assert_true(len + strlen(line) + (size_t)n + strlen(tail) < sizeof(mail));
+		len = (size_t)(stpcpy(stpcpy(mail + len, line), number) - mail);
+	}
+	strcpy(mail + len, tail);
+	return facts_of(mail);
+}
+
+/* What is cut is told, and what just fits is not. */
+static void test_facts_cut(void **state)
+{
+	static const struct {
+		const char *head, *line, *tail;
+		int fits;
+	} cases[] = {
+		{"\r\n", " http://h.com/", "\r\n", 256},
+		{"Content-Type: a/b; name=\"", "1234567890.", "\"\r\n\r\nx", 255},
+		{"Content-Type: text/html\r\n\r\n<a href=\"http://h.com/", "1234567890.", "\">",
+			126},
+	};
+	const uint64_t cut = MW_MESSAGE_ANOMALY(MW_REASON_FACTS_CUT);
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		const struct mw_message_facts *f =
+			facts_of_many(cases[i].head, cases[i].line, cases[i].fits, cases[i].tail);
+
+		assert_false(f->truncated);
+		assert_int_equal(f->anomalies, 0);
+		f = facts_of_many(cases[i].head, cases[i].line, cases[i].fits + 5, cases[i].tail);
+		assert_true(f->truncated);
+		assert_int_equal(f->anomalies, cut);
+	}
+}
+
 static void test_gap(void **state)
 {
 	const char *mail = "Subject: x\r\n\r\nbefore";
@@ -816,6 +861,7 @@ int main(void)
 		cmocka_unit_test(test_encoded_messages),
 		cmocka_unit_test(test_urls),
 		cmocka_unit_test(test_strange_urls),
+		cmocka_unit_test(test_facts_cut),
 		cmocka_unit_test(test_gap),
 		cmocka_unit_test(test_content_key),
 	};

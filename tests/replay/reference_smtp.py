@@ -11,6 +11,11 @@ import hashlib
 import re
 
 
+# Whatever another command is, a server that answers it with 354 reads a message behind it.
+KNOWN = (b"HELO", b"EHLO", b"MAIL", b"RCPT", b"RSET", b"QUIT", b"STARTTLS", b"NOOP", b"VRFY", b"EXPN", b"HELP", b"ETRN",
+	b"SEND", b"SOML", b"SAML", b"XCLIENT", b"XFORWARD", b"BURL", b"TURN", b"ATRN", b"XEXCH50")
+
+
 class Message:
 	def __init__(self):
 		self.helo = self.mail_from = None
@@ -111,18 +116,18 @@ class Session:
 	def command(self, line, crlf):
 		"""False: nothing behind it can be read."""
 		self.began = self.at - len(line)        # at its line's end, nearly
-		verb = re.match(rb"[ \t]*([A-Za-z][A-Za-z0-9]*)?", line)
-		verb, rest = (verb[1] or b"").upper(), line[verb.end():].rstrip(b" \t")
+		verb = re.match(rb"([\x00-\x20\x7f]*)([A-Za-z][A-Za-z0-9]*)?", line)
+		odd, verb, rest = verb[1].strip(b" \t"), (verb[2] or b"").upper(), line[verb.end():].rstrip(b" \t")
 		# What decides how the next octets are read may stand before anything; the others before a blank.
 		if rest[:1] not in (b"", b" ", b"\t") and verb not in (b"DATA", b"BDAT", b"AUTH", b"STARTTLS"):
 			verb = b""
 		if verb == b"BDAT":
-			return self.bdat(rest, crlf)
+			return self.bdat(rest, crlf and not odd)
 		if verb == b"AUTH":
 			return self.auth()
 		code = self.reply(self.at)
 		accepted = code is None or code < 300
-		if verb == b"DATA":
+		if verb == b"DATA" or verb not in KNOWN and code == 354:
 			return self.data(code)
 		if code is not None and 300 <= code < 400:
 			return self.lost("an intermediate reply to something else than DATA and AUTH")
@@ -162,6 +167,8 @@ class Session:
 			return True
 		if code is not None and code < 300:
 			return self.lost("a positive reply to DATA, for which 354 is the only one")
+		if self.message:                        # chunks that no LAST ended: given up
+			self.dropped()
 		message, lines, start = self.begin(), [], self.at
 		while True:
 			end = self.client.find(b"\r\n", self.at)
