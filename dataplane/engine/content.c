@@ -259,8 +259,7 @@ void mw_content_event(struct mw_lane *lane, struct mw_flow *flow, const struct m
 	case MW_SMTP_GREETING:
 	case MW_SMTP_REPLY:
 		first_reply(lane, flow, event);
-		count_refusal(flow, event);
-		break;
+		/* fallthrough */
 	case MW_SMTP_CHUNK_REPLY:
 		count_refusal(flow, event);
 		break;

@@ -24,8 +24,10 @@ void mw_refusal_ask(struct mw_lane *lane, struct mw_flow *flow, enum mw_refusal 
 	if (flow->ending || flow->state == MW_FLOW_CLOSED)
 		return;
 	if (flow->refusal != MW_REFUSAL_NONE) { /* it waits already, perhaps for less */
-		if (kind > (enum mw_refusal)flow->refusal)
-			flow->refusal = (uint8_t)kind;
+		if (kind <= (enum mw_refusal)flow->refusal)
+			return;
+		flow->refusal = (uint8_t)kind;
+		flow->refusal_ns = lane->now_ns;
 		return;
 	}
 	flow->refusal = (uint8_t)kind;
@@ -259,8 +261,8 @@ static void try_session(struct mw_lane *lane, struct mw_flow *flow)
 	}
 	if (between_messages(flow))
 		speak(lane, flow, "421 4.7.1", true);
-	else if (flow->content->receiving == NULL && !flow->holding &&
-		 lane->now_ns >= flow->refusal_ns + SAY_LIMIT_NS)
+	else if (flow->refusal == MW_REFUSAL_SESSION && flow->content->receiving == NULL &&
+		 !flow->holding && lane->now_ns >= flow->refusal_ns + SAY_LIMIT_NS)
 		mw_refusal_cut(lane, flow); /* always another reply is outstanding */
 }
 

@@ -305,6 +305,15 @@ static bool of_an_older_one(
 	       frame->ack - client->isn - 1 > client->high - client->isn - 1;
 }
 
+/* What was read of this connection may have been something else to its server: both ends are told.
+ */
+static void begin_anew(struct mw_lane *lane, struct mw_flow *flow, struct mw_packet *packet,
+	const struct mw_frame *frame)
+{
+	mw_flow_uninspected(lane, flow, MW_REASON_DESYNC);
+	mw_session_reset(lane, flow, packet, frame);
+}
+
 void mw_reply_server(struct mw_lane *lane, struct mw_flow *flow, struct mw_packet *packet,
 	const struct mw_frame *frame)
 {
@@ -317,8 +326,7 @@ void mw_reply_server(struct mw_lane *lane, struct mw_flow *flow, struct mw_packe
 	if ((frame->flags & (MW_TCP_SYN | MW_TCP_ACK)) == (MW_TCP_SYN | MW_TCP_ACK) &&
 		!half->known && mw_flow_inspected(flow) && !lane->config.passive &&
 		!begin_where_the_server_does(flow, frame)) {
-		mw_flow_uninspected(lane, flow, MW_REASON_DESYNC);
-		mw_session_reset(lane, flow, packet, frame);
+		begin_anew(lane, flow, packet, frame);
 		return;
 	}
 	if (!note_ack(lane, flow, frame)) {
@@ -328,8 +336,7 @@ void mw_reply_server(struct mw_lane *lane, struct mw_flow *flow, struct mw_packe
 	/* A RST may be anybody's, and goes by a rule of its own. */
 	if (flow->one_sided && !lane->config.passive && (frame->flags & MW_TCP_RST) == 0 &&
 		!is_not_alone(flow)) {
-		mw_flow_uninspected(lane, flow, MW_REASON_DESYNC);
-		mw_session_reset(lane, flow, packet, frame);
+		begin_anew(lane, flow, packet, frame);
 		return;
 	}
 	half->seen = true;

@@ -138,8 +138,9 @@ static uint64_t patience_ns(const struct mw_lane *lane, const struct mw_flow *fl
 {
 	switch (flow->state) {
 	case MW_FLOW_EMBRYONIC:
-		return flow->server.isn_known && flow->server.seen ? MW_ANSWERED_NS
-								   : MW_EMBRYONIC_NS;
+		return !lane->config.passive && flow->server.isn_known && flow->server.seen
+			       ? MW_ANSWERED_NS
+			       : MW_EMBRYONIC_NS;
 	case MW_FLOW_CLOSED:
 		return MW_CLOSED_NS;
 	case MW_FLOW_OPEN:

@@ -160,6 +160,14 @@ static bool is_tls(struct mw_smtp *s, const uint8_t *p, size_t n)
 	return true;
 }
 
+/* So many of the next n octets may belong to the line. */
+static size_t within_line(const struct mw_smtp *s, size_t n)
+{
+	return n > MW_SMTP_LINE_LIMIT - s->line_len && !s->one_sided
+		       ? MW_SMTP_LINE_LIMIT - s->line_len
+		       : n;
+}
+
 static size_t command_octets(
 	struct mw_smtp *s, const uint8_t *p, size_t n, struct mw_smtp_event *ev, bool *told)
 {
@@ -170,8 +178,7 @@ static size_t command_octets(
 	*told = false;
 	if (is_tls(s, p, n))
 		return 0;
-	if (n > MW_SMTP_LINE_LIMIT - s->line_len && !s->one_sided)
-		n = MW_SMTP_LINE_LIMIT - s->line_len;
+	n = within_line(s, n);
 	if (!mw_smtp_line_take(s, p, n, &used, &line, &whole))
 		return used;
 	*told = command(s, line, whole, ev);
@@ -187,8 +194,7 @@ static size_t auth_octets(struct mw_smtp *s, const uint8_t *p, size_t n)
 {
 	const uint8_t *lf;
 
-	if (n > MW_SMTP_LINE_LIMIT - s->line_len && !s->one_sided)
-		n = MW_SMTP_LINE_LIMIT - s->line_len;
+	n = within_line(s, n);
 	lf = memchr(p, '\n', n);
 	if (lf == NULL) {
 		s->line_len += (uint32_t)n;

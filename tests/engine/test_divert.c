@@ -613,6 +613,33 @@ static void a_busy_sender_is_asked_too(void **state)
 	close_hand();
 }
 
+/* A server may take minutes over a message (RFC 5321, 4.5.3.2.6): who only has to move waits for
+ * the reply as long as it takes. Who is refused meanwhile has a minute from then on. */
+static void a_slow_reply_cuts_nobody_who_moves(void **state)
+{
+	for (int refused = 0; refused < 2; refused++) {
+		open_under_pass(true, MW_DIVERT_PASS);
+		hand_say(&hand, &hand.client, "BDAT 4 LAST\r\n\r\nab");
+		rig_verdict(&hand.rig, MW_VERDICT_DIVERT, NULL);
+		for (int i = 0; i < 150; i++)
+			hand_poll(&hand, MW_NS_PER_S);
+		if (refused != 0)
+			rig_verdict(&hand.rig, MW_VERDICT_REJECT, "no");
+		for (int i = 0; i < 58; i++)
+			hand_poll(&hand, MW_NS_PER_S);
+		assert_int_equal(hand.resets_to_server + hand.resets_to_client, 0);
+		for (int i = 0; i < 4; i++)
+			hand_poll(&hand, MW_NS_PER_S);
+		assert_int_equal(hand.resets_to_server, refused);
+		hand_say(&hand, &hand.server, "250 stored\r\n");
+		hand_raw(&hand, &hand.client, MW_TCP_ACK, hand.client.seq, NULL, 0);
+		hand_poll(&hand, MW_NS_PER_MS);
+		assert_int_equal(client_was_told("421 4.7.1 " MW_MOVE_REPLY), refused == 0);
+		hand_raw(&hand, &hand.client, MW_TCP_RST, hand.client.seq, NULL, 0);
+		close_hand();
+	}
+}
+
 /* Nobody is asked to come again to go the same way: not while the gateway is down. When it is up
  * again, he is. A verdict that is withdrawn meanwhile is forgotten. */
 static void only_for_another_way(void **state)
@@ -962,6 +989,7 @@ int main(void)
 		cmocka_unit_test(idle_is_asked_to_come_again),
 		cmocka_unit_test(a_message_is_let_finish),
 		cmocka_unit_test(a_busy_sender_is_asked_too),
+		cmocka_unit_test(a_slow_reply_cuts_nobody_who_moves),
 		cmocka_unit_test(only_for_another_way),
 		cmocka_unit_test(a_withdrawn_verdict_moves_nobody),
 		cmocka_unit_test(refused_through_the_gateway),
