@@ -351,7 +351,8 @@ step_too_big() { # 4|6
 	}
 	await 5 told "$address" "$1" || true
 	row_say j "an ICMP error behind the gateway reaches the customer, IPv$1" \
-		"$([[ $route == *"mtu $mtu"* ]] || printf 'no path MTU of %s: %s; %s' "$mtu" "$route" "$(tail -1 "$out")")"
+		"$([[ $route == *"mtu $mtu"* ]] || printf 'no path MTU of %s: %s; %s; the customer ignored %s' "$mtu" "$route" \
+			"$(sort "$out" | uniq -c | tr '\n' ' ')" "$(lab_ns cust nstat -asz TcpExtOutOfWindowIcmps | awk 'END { print $2 }')")"
 	touch "$LAB_DIR/stops/jp$1.go"
 	row j "jp$1" tagged "$1" through 'the rest of that letter, in smaller packets'
 	row_whole "jp$1"
