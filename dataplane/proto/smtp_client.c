@@ -21,14 +21,12 @@ static bool envelope_command(
 								    : MW_SMTP_HELO;
 	uint8_t flags = 0;
 
-	if (s->content != NULL && cmd->command == MW_SMTP_CMD_RSET) {
-		/* RFC 3030 2: the way to give up a message between its chunks; never refused. */
-		mw_smtp_abort(s, s->content, -1, true);
-		flags = mw_smtp_envelope_log(s, cmd->command, cmd->text);
-	} else if (s->content != NULL && cmd->command == MW_SMTP_CMD_RCPT) {
+	if (s->content != NULL && cmd->command == MW_SMTP_CMD_RCPT) {
 		flags = 0; /* refused, or of no effect: the envelope is sent */
 	} else {
 		flags = mw_smtp_envelope_log(s, cmd->command, cmd->text);
+		/* Between chunks the reply decides whether the message goes on: RSET gives it up
+		 * (RFC 3030, 2), but with an argument it is refused. */
 		if (s->content != NULL) {
 			flags |= RUN_MID;
 			s->state = ST_WAIT;

@@ -196,6 +196,12 @@ const struct mw_smtp_rcpt *mw_smtp_envelope_answer(
 	if ((flags & RUN_ENV) == 0 || env == NULL) {
 		if (accepted(code) && (command == MW_SMTP_CMD_HELO || command == MW_SMTP_CMD_EHLO))
 			take_helo(s, NULL);
+		/* A chunk refused meanwhile left its transaction open: that goes, too. */
+		if (accepted(code) && command == MW_SMTP_CMD_RSET && (flags & RUN_MID) != 0 &&
+			s->current != NULL) {
+			*dropped = true;
+			mw_smtp_envelope_drop_current(s);
+		}
 		return NULL;
 	}
 	env->outstanding--;

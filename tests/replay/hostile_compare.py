@@ -36,7 +36,7 @@ class Read:
 		tags, source, sport, target, dport = connection.key
 		self.number, self.tags, self.start_us = connection.number, tags, connection.start_ns // 1000
 		self.ends = (address(source), sport, address(target), dport)
-		self.client = client
+		self.sent = connection.sent
 		session = reference_smtp.Session(client.known(), server.known(), server.acked_then)
 		self.messages = session.run()
 		self.lines = [m.line() for m in self.messages]
@@ -68,31 +68,42 @@ def address(octets):
 	return str(ipaddress.ip_address(octets))
 
 
-def pieces(half):
-	"""The octets of a side in runs without a hole."""
-	run, last = bytearray(), None
-	for place in sorted(half.octets):
-		if last is not None and place != last + 1:
+def pieces(sent):
+	"""A client's octets in runs without a hole, by first and by last copies; wherever a connection ended."""
+	first, last = {}, {}
+	for seq, payload in sent:
+		for at, octet in enumerate(payload, (seq - sent[0][0] + (1 << 31)) & 0xFFFFFFFF):
+			first.setdefault(at, octet)
+			last[at] = octet
+	yield from runs(first)
+	if last != first:
+		yield from runs(last)
+
+
+def runs(octets):
+	run, before = bytearray(), None
+	for place in sorted(octets):
+		if before is not None and place != before + 1:
 			yield bytes(run)
 			run = bytearray()
-		run.append(half.octets[place])
-		last = place
+		run.append(octets[place])
+		before = place
 	yield bytes(run)
 
 
-def seen_whole(half):
+def seen_whole(sent):
 	"""Hashes of whatever stands whole behind any DATA or BDAT, nothing ever refused."""
 	found = set()
-	for run in pieces(half):
+	for run in pieces(sent):
 		for match in BEGINS.finditer(run):
 			found |= content_of(run[match.start():])
 	return found
 
 
-def seen_behind_any_line(half, size):
+def seen_behind_any_line(sent, size):
 	"""The same behind lines that are no command at all: a 354 to one begins a content (docs/reading-smtp.md)."""
 	found = set()
-	for run in pieces(half):
+	for run in pieces(sent):
 		for match in re.finditer(rb"\n", run):
 			end = run.find(b"\r\n.\r\n", match.end() - 2, match.end() + 2 * size + 8)
 			if end >= 0:                    # stuffed dots at most double it
@@ -125,15 +136,16 @@ def shown(value):
 	return text if len(text) < 80 else text[:80] + "…"
 
 
-def compare_session(read, got):
-	"""Each difference is about these ends, and a session in doubt or not: what a smaller capture must show, too."""
-	out = differences_of(read, got)
+def compare_session(read, got, reads):
+	"""`reads`: all between these ends. Each difference is about these, and a session in doubt or not: what a smaller
+	capture must show, too."""
+	out = differences_of(read, got, reads)
 	for difference in out:
 		difference.about = read.ends, bool(read.doubts)
 	return out
 
 
-def differences_of(read, got):
+def differences_of(read, got, reads):
 	want = read.lines[:read.sure]
 	if not read.doubts:
 		out = []
@@ -145,7 +157,7 @@ def differences_of(read, got):
 		out.append(Difference("messages", read.number, f"reference {len(want)} at least, lane {len(got)} ({sorted(set(read.doubts))})"))
 	else:                                   # where reading ends, replies to the last one may not have been read
 		out += compare_messages(want[-1:], got[len(want) - 1:], read.number, ("rcpt_to", "data_reply"))
-	return out + unseen([read], got[len(want):], read.number)
+	return out + unseen(reads, got[len(want):], read.number)
 
 
 def unseen(reads, got, number):
@@ -153,11 +165,11 @@ def unseen(reads, got, number):
 	if any(what == "a SYN with another number" for r in reads for what in r.doubts):
 		return []                       # the lane reads what that SYN began, the reference what it broke into
 	got = [g for g in got if g["complete"]]
-	whole = set().union(*(seen_whole(r.client) for r in reads)) if got else ()
-	out = []
+	sent = [piece for r in reads for piece in r.sent] if got else []
+	whole, out = seen_whole(sent), []
 	for g in got:
 		mine = g["size"], g["sha256"]
-		if mine not in whole and not any(mine in seen_behind_any_line(r.client, g["size"]) for r in reads):
+		if mine not in whole and mine not in seen_behind_any_line(sent, g["size"]):
 			out.append(Difference("complete", number,
 				f"{g['size']} octets were never seen as one content ({sorted({d for r in reads for d in r.doubts})})"))
 	return out
@@ -188,7 +200,7 @@ class Truth:
 			if not got and read.lines:      # strays may have made another session of it
 				stray = [n for n, m in by_number.items() if ends(m[0]) == read.ends and n not in paired]
 				got = [m for n in stray for m in by_number.pop(n)]
-			out += compare_session(read, got)
+			out += compare_session(read, got, [r for r in self.sessions if r.ends == read.ends])
 		for number, messages in by_number.items():
 			reads = [r for r in self.sessions if r.ends == ends(messages[0])]
 			for d in unseen(reads, messages, number):

@@ -209,6 +209,7 @@ class Connection:
 		self.half = {CLIENT: Half(dated=False), SERVER: Half(dated=True)}
 		self.over = self.reset = False
 		self.cut = False                                     # part of a segment was not captured
+		self.sent = []                                       # all the client's octets as they came: (sequence number, octets)
 
 	def add(self, side, s):
 		self.packets += 1
@@ -327,6 +328,8 @@ def connections(path, checksums=False):
 				continue
 			connection = live[key] = Connection(len(found) + 1, key, now)
 			found.append(connection)
+		if side == CLIENT and s.payload:
+			connection.sent.append((s.seq + bool(s.flags & SYN), s.payload))
 		if not connection.over:
 			connection.add(side, s)
 	return [connection.finish() for connection in found]
