@@ -96,21 +96,39 @@ static void tell_anomaly(struct mw_smtp *s, struct mw_smtp_event *ev)
 	s->waiting &= s->waiting - 1;
 }
 
+static bool over(const struct mw_smtp *s)
+{
+	return s->dark || s->tls || s->finishing;
+}
+
+/* Where reading ends: messages that were whole before are told before the one that is cut off. */
+static bool tell_earlier(struct mw_smtp *s, struct mw_smtp_event *ev)
+{
+	const struct mw_smtp_envelope *cut = s->abort_due != NULL ? s->abort_due : s->content;
+
+	while (cut != NULL && s->sent != NULL && s->sent != cut && mw_smtp_queue_head(s) != NULL) {
+		mw_smtp_apply(s, -1, ev);
+		if (ev->kind == MW_SMTP_FINAL_REPLY)
+			return true;
+	}
+	return false;
+}
+
 /* Replies that nobody waits for any more: the rest of the queue counts as accepted, unanswered. */
 static bool drain(struct mw_smtp *s, struct mw_smtp_event *ev)
 {
-	bool over = s->dark || s->tls || s->finishing;
+	bool all = over(s);
 
-	while ((over || (s->one_sided && s->outstanding > s->keep)) &&
+	while ((all || (s->one_sided && s->outstanding > s->keep)) &&
 		mw_smtp_queue_head(s) != NULL) {
 		const struct mw_smtp_run *run = mw_smtp_queue_head(s);
 		bool final = run->command == MW_SMTP_CMD_CONTENT ||
 			     run->command == MW_SMTP_CMD_BDAT_LAST;
 
-		if (final && !over && s->sent != NULL && !s->sent->dead && !s->sent->ended)
+		if (final && !all && s->sent != NULL && !s->sent->dead && !s->sent->ended)
 			return false;
 		/* Nobody answers a chunk before its end, and this one's reply may be seen. */
-		if (s->skipping && !over && s->outstanding == 1 && s->state == ST_CHUNK &&
+		if (s->skipping && !all && s->outstanding == 1 && s->state == ST_CHUNK &&
 			s->chunk_left > 0)
 			return false;
 		mw_smtp_apply(s, -1, ev);
@@ -133,6 +151,8 @@ static bool tell_begin(struct mw_smtp *s, struct mw_smtp_event *ev)
 bool mw_smtp_due(struct mw_smtp *s, struct mw_smtp_event *ev)
 {
 	for (;;) {
+		if (over(s) && tell_earlier(s, ev))
+			return true;
 		if (s->abort_due != NULL) {
 			tell_abort(s, ev);
 			return true;
@@ -168,7 +188,7 @@ bool mw_smtp_due(struct mw_smtp *s, struct mw_smtp_event *ev)
 			ev->hello = &s->hello;
 			return true;
 		}
-		if ((s->dark || s->tls || s->finishing) && s->content != NULL) {
+		if (over(s) && s->content != NULL) {
 			mw_smtp_abort(s, s->content, -1, true);
 			continue;
 		}

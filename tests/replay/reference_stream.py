@@ -328,7 +328,7 @@ def connections(path, checksums=False):
 				continue
 			connection = live[key] = Connection(len(found) + 1, key, now)
 			found.append(connection)
-		if side == CLIENT and s.payload:
+		if side == CLIENT and s.payload and not s.flags & RST:
 			connection.sent.append((s.seq + bool(s.flags & SYN), s.payload))
 		if not connection.over:
 			connection.add(side, s)

@@ -148,6 +148,12 @@ const struct session sessions[] = {
 		LINE "size=2 incomplete reply=-1 bdat\n", {"abort -1"},
 		{GREET, C("MAIL FROM:<a@b>\r\nRCPT TO:<c@d>\r\nBDAT 2\r\nxxRSET\r\n"),
 			S("250 1\r\n250 2\r\n250 3\r\n250 4\r\n"), BYE}},
+	{"two in one go, the second cut off: the whole one is told first",
+		"message helo=me from=a@b to=c@d:-1 size=2 complete reply=-1 bdat\n"
+		"message helo=me from=e@f to=g@h:-1 size=1 incomplete reply=-1 bdat\n",
+		{"abort -1"},
+		{GREET, C("MAIL FROM:<a@b>\r\nRCPT TO:<c@d>\r\nBDAT 2 LAST\r\nxx"
+			  "MAIL FROM:<e@f>\r\nRCPT TO:<g@h>\r\nBDAT 5 LAST\r\ny")}},
 	{"MAIL between chunks, refused", LINE "size=4 complete reply=250 bdat\n",
 		{"reply 503 to MAIL unblocked"},
 		{GREET, AB, C("BDAT 2\r\nxxMAIL FROM:<e@f>\r\nRCPT TO:<g@h>\r\nBDAT 2 LAST\r\nyy"),
