@@ -29,6 +29,7 @@ START_NS = 1_750_000_000 * 10**9
 SPREAD_NS = 20 * 10**9
 KEPT_MAX = 3            # captures that are made small in one run; the others are kept as they are
 ROUNDS = 2              # how often each mail travels with --all
+CAPTURES = 30           # of seed 1: the same ones however fast the machine is
 
 
 class Capture:
@@ -191,11 +192,11 @@ def batches(mails, rng, octets_max=400_000, count_max=60):
 		yield batch
 
 
-def one_round(bench, mails, seed, good, bad, until=None):
-	"""Every mail once, or as many as the time allows."""
+def one_round(bench, mails, seed, good, bad, go_on=None):
+	"""Every mail once, or in smaller captures for as long as `go_on` says."""
 	rng = random.Random(seed)
-	for batch in batches(mails, rng) if until is None else batches(mails, rng, 100_000):
-		if until is not None and time.monotonic() > until:
+	for batch in batches(mails, rng) if go_on is None else batches(mails, rng, 100_000):
+		if go_on is not None and not go_on():
 			return
 		capture_seed = rng.randrange(10**9)
 		capture = Capture(capture_seed, batch, checksums=rng.random() < 0.3)
@@ -203,6 +204,16 @@ def one_round(bench, mails, seed, good, bad, until=None):
 		if bad is not None:
 			what, packets = damaged(capture.packets, random.Random(capture_seed))
 			bench.bad(f"bad-{capture_seed}-{what}", packets, capture.checksums, bad)
+
+
+def counted(tally, count):
+	end = tally.captures + count
+	return lambda: tally.captures < end
+
+
+def timed(seconds):
+	end = time.monotonic() + seconds
+	return lambda: time.monotonic() < end
 
 
 def report(good, bad):
@@ -228,7 +239,7 @@ def main():
 	parser.add_argument("--corpus", help="folder with mime/ and spam/")
 	parser.add_argument("--all", action="store_true", help=f"every mail, {ROUNDS} times")
 	parser.add_argument("--rounds", type=int, default=ROUNDS)
-	parser.add_argument("--seconds", type=float, default=30, help="without --all: how long")
+	parser.add_argument("--seconds", type=float, default=30, help="without --all: how long, behind seed 1")
 	parser.add_argument("--doc", help="write what came of it here as Markdown")
 	parser.add_argument("--keep", default="hostile", help="folder for captures that differ")
 	parser.add_argument("--broken", action="store_true", help="broken traffic for the random seed, too")
@@ -256,12 +267,12 @@ def main():
 		if args.all:                            # broken once: that is about sessions more than about mails
 			one_round(bench, mails, seed, good, bad if seed == seeds[0] else None)
 			continue
-		until = time.monotonic() + args.seconds / len(seeds)
+		go_on = counted(good, CAPTURES) if seed == 1 else timed(args.seconds)
 		rng = random.Random(seed)
-		while time.monotonic() < until:
+		while go_on():
 			# Broken traffic has corners that the reference leaves open still; they are looked for with --all
 			# and --broken, and do not stop who changes something else.
-			one_round(bench, mails, rng.randrange(10**9), good, bad if seed == 1 or args.broken else None, until)
+			one_round(bench, mails, rng.randrange(10**9), good, bad if seed == 1 or args.broken else None, go_on)
 	failures = good.failures + bad.failures + hostile_cases.run(args.program, bench.path, Truth)
 	bench.close()
 	report(good, bad)
