@@ -240,6 +240,7 @@ class Leaves:
 		self.known = {}                         # sha256 -> (fault, parts, filenames)
 		self.mails, self.equal, self.names_equal = 0, 0, 0
 		self.faults = {}
+		self.judged = set()                     # sources of the well-formed ones
 		self.differing = {}                     # sha256 -> (source, sentence)
 		self.names_differing = {}
 
@@ -253,6 +254,7 @@ class Leaves:
 			self.faults[fault] = self.faults.get(fault, 0) + 1
 			return
 		self.mails += 1
+		self.judged.add(source)
 		want = reference_mime.parts(content)
 		sentence = parts_differ(want, line["parts"])
 		if sentence:

@@ -22,7 +22,8 @@ def failures(leaves):
 	for what, found, known in (("leaves", leaves.differing, LEAVES), ("file names", leaves.names_differing, NAMES)):
 		sources = {source for source, _ in found.values()}
 		out += [f"{what} differ without a reason: {source}: {sentence}" for source, sentence in found.values() if source not in known]
-		out += [f"{what} of {source} have a reason and do not differ" for source in known if source not in sources]
+		out += [f"{what} of {source} have a reason and do not differ" for source in known
+			if source in leaves.judged and source not in sources]
 	return out
 
 
