@@ -9,8 +9,8 @@
 static void drop(struct mw_content *c, uint32_t at)
 {
 	c->arrival_count--;
-	memmove(c->arrivals + at, c->arrivals + at + 1,
-		(c->arrival_count - at) * sizeof(c->arrivals[0]));
+	memmove(c->capture->arrivals + at, c->capture->arrivals + at + 1,
+		(c->arrival_count - at) * sizeof(c->capture->arrivals[0]));
 }
 
 void mw_arrival_note(struct mw_content *c, uint32_t seq, uint32_t len, uint64_t now_ns)
@@ -18,14 +18,14 @@ void mw_arrival_note(struct mw_content *c, uint32_t seq, uint32_t len, uint64_t 
 	struct mw_arrival *last;
 
 	if (c->arrival_count == MW_ARRIVALS) { /* the two before the last become one */
-		struct mw_arrival *a = &c->arrivals[MW_ARRIVALS - 3], *b = a + 1;
+		struct mw_arrival *a = &c->capture->arrivals[MW_ARRIVALS - 3], *b = a + 1;
 
 		a->start = mw_seq_min(a->start, b->start);
 		a->end = mw_seq_max(a->end, b->end);
 		a->time_ns = b->time_ns;
 		drop(c, MW_ARRIVALS - 2);
 	}
-	last = &c->arrivals[c->arrival_count++];
+	last = &c->capture->arrivals[c->arrival_count++];
 	*last = (struct mw_arrival){.time_ns = now_ns, .start = seq, .end = seq + len};
 }
 
@@ -37,7 +37,7 @@ struct mw_span mw_arrival_run(
 	uint64_t time_ns = now_ns;
 
 	for (uint32_t i = 0; i < c->arrival_count;) {
-		const struct mw_arrival *a = &c->arrivals[i];
+		const struct mw_arrival *a = &c->capture->arrivals[i];
 
 		if (!mw_seq_before(seq, a->end)) {
 			drop(c, i); /* read already */

@@ -261,6 +261,13 @@ struct mw_heard {
 	uint32_t seq, ack;
 };
 
+/* What a capture's connection remembers besides: its octets do not come in the order in which its
+ * ends had them. Live there is no room taken for it. */
+struct mw_capture {
+	struct mw_arrival arrivals[MW_ARRIVALS];
+	struct mw_heard heard[MW_HEARD];
+};
+
 struct mw_content {
 	struct mw_smtp smtp;
 	struct mw_segment
@@ -271,14 +278,13 @@ struct mw_content {
 	bool has_template, has_client_template;
 	bool server_said;   /* the server itself has refused, or given up, what is to be refused */
 	bool refusal_sinks; /* the refused message has no end that the client and we agree on */
-	uint32_t arrival_count; /* captures only */
-	uint64_t read_ns;	/* of the packet with the last octet that was read */
-	struct mw_arrival arrivals[MW_ARRIVALS];
-	struct mw_heard heard[MW_HEARD]; /* captures only, and what follows: resync.c */
-	struct mw_heard resync_at;
-	uint32_t resync_from; /* where octets of the server's are seen again */
+	uint32_t arrival_count;	   /* captures only */
+	uint64_t read_ns;	   /* of the packet with the last octet that was read */
+	struct mw_heard resync_at; /* captures only, and what follows: resync.c */
+	uint32_t resync_from;	   /* where octets of the server's are seen again */
 	uint8_t heard_count;
-	bool resync, resync_known; /* the place; the client has come to say it */
+	bool resync, resync_known;   /* the place; the client has come to say it */
+	struct mw_capture capture[]; /* one, in captures only */
 };
 
 struct mw_rules_slot {

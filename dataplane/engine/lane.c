@@ -22,9 +22,11 @@ static size_t place(size_t *at, size_t size)
 	return here;
 }
 
-static size_t content_bytes(void)
+static size_t content_bytes(const struct mw_lane_config *c)
 {
-	return (sizeof(struct mw_content) + 63) & ~(size_t)63;
+	size_t capture = c->passive ? sizeof(struct mw_capture) : 0;
+
+	return (sizeof(struct mw_content) + capture + 63) & ~(size_t)63;
 }
 
 static size_t transfer_bytes(void)
@@ -53,7 +55,7 @@ static struct layout layout_of(const struct mw_lane_config *c)
 	l.flows = place(&at, mw_flow_table_bytes(c->flows, sizeof(struct mw_flow)));
 	l.kept = place(&at, (size_t)c->kept_blocks * MW_KEPT_BLOCK_BYTES);
 	l.envelopes = place(&at, (size_t)envelope_blocks(c) * MW_SMTP_ENVELOPE_BLOCK);
-	l.contents = place(&at, c->contents * content_bytes());
+	l.contents = place(&at, c->contents * content_bytes(c));
 	l.transfers = place(&at, c->messages * transfer_bytes());
 	l.records = place(&at, (size_t)c->record_blocks * MW_RECORD_BLOCK_BYTES);
 	l.responder = place(&at, mw_responder_bytes(c->responders));
@@ -90,7 +92,8 @@ struct mw_lane *mw_lane_init(
 	mw_pool_init(&lane->kept_pool, base + l.kept, MW_KEPT_BLOCK_BYTES, config->kept_blocks);
 	mw_pool_init(&lane->envelope_pool, base + l.envelopes, MW_SMTP_ENVELOPE_BLOCK,
 		envelope_blocks(config));
-	mw_pool_init(&lane->content_pool, base + l.contents, content_bytes(), config->contents);
+	mw_pool_init(
+		&lane->content_pool, base + l.contents, content_bytes(config), config->contents);
 	mw_pool_init(&lane->transfer_pool, base + l.transfers, transfer_bytes(), config->messages);
 	mw_pool_init(
 		&lane->record_pool, base + l.records, MW_RECORD_BLOCK_BYTES, config->record_blocks);

@@ -16,10 +16,11 @@ static void forget_heard(struct mw_content *c, uint32_t server_nxt)
 {
 	uint32_t n = 0;
 
-	while (n < c->heard_count && !mw_seq_before(server_nxt, c->heard[n].ack))
+	while (n < c->heard_count && !mw_seq_before(server_nxt, c->capture->heard[n].ack))
 		n++;
 	c->heard_count = (uint8_t)(c->heard_count - n);
-	memmove(c->heard, c->heard + n, c->heard_count * sizeof(c->heard[0]));
+	memmove(c->capture->heard, c->capture->heard + n,
+		c->heard_count * sizeof(c->capture->heard[0]));
 }
 
 void mw_resync_note(struct mw_flow *flow, uint32_t seq, uint32_t ack)
@@ -32,12 +33,13 @@ void mw_resync_note(struct mw_flow *flow, uint32_t seq, uint32_t ack)
 	}
 	forget_heard(c, flow->server.nxt);
 	if (!mw_seq_before(flow->server.nxt, ack) ||
-		(c->heard_count > 0 && !mw_seq_before(c->heard[c->heard_count - 1].ack, ack)))
+		(c->heard_count > 0 &&
+			!mw_seq_before(c->capture->heard[c->heard_count - 1].ack, ack)))
 		return;
 	/* Too many: the first ones stay exact, and a later gap ends later. */
 	if (c->heard_count == MW_HEARD)
 		c->heard_count--;
-	c->heard[c->heard_count++] = (struct mw_heard){seq, ack};
+	c->capture->heard[c->heard_count++] = (struct mw_heard){seq, ack};
 }
 
 /* Replies in octets [from, to) that lie together, all of them seen. */
@@ -67,8 +69,8 @@ void mw_resync_begin(struct mw_lane *lane, struct mw_flow *flow, uint32_t found)
 	c->resync_known = false;
 	c->resync_from = found;
 	for (uint32_t i = 0; i < c->heard_count && !c->resync_known; i++) {
-		c->resync_known = !mw_seq_before(c->heard[i].ack, found);
-		c->resync_at = c->heard[i];
+		c->resync_known = !mw_seq_before(c->capture->heard[i].ack, found);
+		c->resync_at = c->capture->heard[i];
 	}
 	/* A group of commands whose replies were cut into: those that are there are its last. */
 	if (c->resync_known && flow->client.nxt == c->resync_at.seq)
