@@ -344,12 +344,20 @@ static bool counted(struct parse *p, uint32_t *lo, uint32_t *hi)
 	return true;
 }
 
+/* A `\E` that ends nothing is nothing: what stands behind it is about what stands before. */
+static void skip_ends(struct parse *p)
+{
+	do {
+		skip_extended(p);
+	} while (next_is(p, "\\E"));
+}
+
 static struct mw_rx *quantified(struct parse *p, struct mw_rx *rx)
 {
 	for (;;) {
 		uint32_t lo, hi;
 
-		skip_extended(p);
+		skip_ends(p);
 		if (p->at >= p->end)
 			return rx;
 		if (*p->at == '*') {

@@ -309,17 +309,16 @@ static void cut_front(struct mw_packet *packet, struct mw_frame *frame, uint32_t
 }
 
 /* Where the octets begin that may still be taken: behind what the server has acknowledged, and
- * never in front of the SYN, wherever an acknowledgement stands: there nothing is read. False: not
- * known. */
+ * never in front of the SYN, or of the first packet seen, wherever an acknowledgement stands: there
+ * nothing is read. False: not known. */
 static bool taken_from(const struct mw_flow *flow, uint32_t *from)
 {
 	const struct mw_half *half = &flow->client;
-	bool syn = half->isn_known && !flow->one_sided;
 
 	*from = half->ack_seen ? half->acked : half->kept.floor;
-	if (syn)
+	if (!flow->one_sided)
 		*from = mw_seq_max(*from, half->kept.floor);
-	return half->ack_seen || syn;
+	return half->ack_seen || !flow->one_sided;
 }
 
 /* Octets in front of it are taken off. The sequence number behind them. */
