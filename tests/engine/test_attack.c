@@ -509,6 +509,24 @@ static void an_unseen_reply_is_told(void **state)
 	hand_close(&hand);
 }
 
+/* Its SYN did not come by here, and its first packet is ahead of what the server has: what is in
+ * front of that is no octet of the connection that is read. */
+static void a_first_packet_ahead_hides_nothing(void **state)
+{
+	struct rig_options options = {0};
+	uint32_t first;
+
+	hand_open(&hand, &options);
+	first = hand.client.seq;
+	hand_raw(&hand, &hand.client, MW_TCP_FIN | MW_TCP_ACK, first + 6, NULL, 0);
+	hand_say(&hand, &hand.server, "220 s ESMTP\r\n");
+	hand_raw(&hand, &hand.client, MW_TCP_ACK, first, "EHLO c\r\n", 8);
+	assert_int_equal(hand_left(&hand).payload_len, 2);
+	hand_raw(&hand, &hand.client, MW_TCP_ACK, first, "MAIL F", 6);
+	assert_int_equal(hand_left(&hand).payload_len, 0);
+	hand_close(&hand);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -536,6 +554,7 @@ int main(void)
 		cmocka_unit_test(a_chunk_that_was_not_offered_waits),
 		cmocka_unit_test(two_octets_of_tls_hide_nothing),
 		cmocka_unit_test(a_syn_ahead_hides_nothing),
+		cmocka_unit_test(a_first_packet_ahead_hides_nothing),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

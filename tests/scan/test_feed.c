@@ -163,11 +163,11 @@ static size_t random_regex(char *out, size_t size, unsigned depth, bool atomic)
 	static const char *const pieces[] = {"a", "b", "c", "ab", "abc", "[ab]", "[^a]", ".", "\\w",
 		"\\s", "x", " ", "\\b", "(?i)B", "bca", "cab", "c\\b"};
 	static const char *const repeats[] = {
-		"", "", "", "", "+", "*", "?", "{2}", "{1,3}", "*?", "+?"};
+		"", "", "", "", "+", "*", "?", "{2}", "{1,3}", "*?", "+?", "\\E?"};
 	size_t n = 0;
 	unsigned parts = 1 + roll(4);
 	/* No choices in an atomic group: such rules are reported as unsupported. */
-	unsigned kinds = atomic ? 9 : 11;
+	unsigned kinds = atomic ? 9 : 12;
 
 	for (unsigned i = 0; i < parts && n + 80 < size; i++) {
 		if (depth < 3 && roll(4) == 0) {
