@@ -110,7 +110,9 @@ static void event(struct shadow *s, const struct mw_smtp_event *ev)
 		s->complete++;
 		s->last_seq = s->client.first + s->client.read - 1;
 		s->fresh = true;
-	} else if (ev->kind == MW_SMTP_LOST || ev->kind == MW_SMTP_TLS) {
+	} else if (ev->kind == MW_SMTP_LOST || ev->kind == MW_SMTP_TLS ||
+		   /* No greeting: whether it answers what the client has said already is open. */
+		   (ev->kind == MW_SMTP_GREETING && ev->code != 220 && ev->code < 400)) {
 		shadow_end(s);
 	}
 }
