@@ -15,6 +15,8 @@ import struct
 import sys
 
 ETH_P_ALL = 0x0003
+SO_RCVBUFFORCE = 33 # asm-generic/socket.h
+BUFFER_OCTETS = 1 << 26
 QUIET_S = 0.5
 PATIENCE_S = 20
 TIMES = 10
@@ -23,7 +25,7 @@ ICMP_UNREACHABLE, FRAGMENTATION_NEEDED, ICMP6_TOO_BIG = 3, 4, 2
 
 
 def of_customer(frame, customer):
-	"""(headers up to TCP's sequence number, octets of TCP's content), or None for any other frame."""
+	"""(headers up to TCP's sequence number, the number behind its content, octets of that), or None for any other frame."""
 	kind = struct.unpack_from("!H", frame, 12)[0]
 	if kind == 0x0800:
 		source, at, protocol = frame[26:30], 14 + (frame[14] & 15) * 4, frame[23]
@@ -35,31 +37,46 @@ def of_customer(frame, customer):
 		return None
 	if source != customer or protocol != 6 or struct.unpack_from("!H", frame, at + 2)[0] != 25:
 		return None
-	return frame[14 : at + 8], end - at - (frame[at + 12] >> 4) * 4
+	length = end - at - (frame[at + 12] >> 4) * 4
+	return frame[14 : at + 8], (struct.unpack_from("!I", frame, at + 4)[0] + length) & 0xFFFFFFFF, length
+
+
+class Letter:
+	"""A connection: what its next packet would be headed by."""
+
+	def __init__(self):
+		self.headers, self.behind, self.octets = None, None, 0
+
+	def add(self, headers, end, length):
+		self.headers = headers
+		self.octets += length
+		# A probe of a closed window stands before what is unacknowledged, and so may a repetition.
+		if self.behind is None or (end - self.behind) & 0xFFFFFFFF < 1 << 31:
+			self.behind = end
 
 
 def watch(link, customer):
 	"""Each time the letter stands still: the headers that its next packet would have."""
 	s = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(ETH_P_ALL))
+	# The whole letter may come faster than it is read here; its last packets must not be the ones missed.
+	s.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, BUFFER_OCTETS)
 	s.bind((link, ETH_P_ALL))
 	print("ready", flush=True)
-	headers, octets, behind = None, 0, None
+	letters, long = {}, None # by the customer's port: the end of an earlier connection may still come by
 	while True:
-		quiet = not select.select([s], [], [], QUIET_S if octets >= LETTER_OCTETS else PATIENCE_S)[0]
-		if quiet and octets < LETTER_OCTETS:
+		quiet = not select.select([s], [], [], QUIET_S if long else PATIENCE_S)[0]
+		if quiet and not long:
 			sys.exit("no letter came")
 		if quiet:
 			# What is unacknowledged begins here: RFC 5927 has the receiver check it.
-			yield headers[:-4] + struct.pack("!I", behind)
+			yield long.headers[:-4] + struct.pack("!I", long.behind)
 			continue
 		found = of_customer(s.recv(65536), customer)
 		if found:
-			headers, length = found
-			end = (struct.unpack("!I", headers[-4:])[0] + length) & 0xFFFFFFFF
-			# A probe of a closed window stands before what is unacknowledged, and so may a repetition.
-			if behind is None or (end - behind) & 0xFFFFFFFF < 1 << 31:
-				behind = end
-			octets += length
+			letter = letters.setdefault(found[0][-8:-6], Letter())
+			letter.add(*found)
+			if letter.octets >= LETTER_OCTETS:
+				long = letter
 
 
 def checksum(data):
