@@ -34,13 +34,19 @@ static void give_up_client(struct mw_lane *lane, struct mw_flow *flow)
 	mw_stream_pump(lane, flow);
 }
 
+/* Too little is left to wait for what is missing. */
+static bool scarce(const struct mw_half *half)
+{
+	return half->kept.blocks + 4u > half->kept.blocks_max;
+}
+
 /* The client has acknowledged octets of the server that have not come by here. Live, that is
  * certain: what we have not forwarded it cannot have; a capture may be out of order. */
 static bool gap_evident(const struct mw_lane *lane, const struct mw_flow *flow)
 {
 	const struct mw_half *half = &flow->server;
 
-	if (half->kept.blocks + 4u > half->kept.blocks_max)
+	if (scarce(half))
 		return true;
 	return half->ack_seen && mw_seq_before(half->nxt, half->acked) &&
 	       (!lane->config.passive || flow->gap_patience > MW_GAP_PATIENCE);
@@ -82,7 +88,7 @@ static bool fits_together(struct mw_lane *lane, struct mw_flow *flow)
 	if (!content->resync)
 		return true;
 	if (!content->resync_known) {
-		if (!flow->flushing && half->kept.blocks + 4u <= half->kept.blocks_max)
+		if (!flow->flushing && !scarce(half))
 			return false;
 		mw_resync_give_up(content);
 		return true;

@@ -2,8 +2,8 @@
  * Over a capture: where the two sides fit together again behind octets of the server's that were
  * not seen. The client says it: what it sends for the first time with an acknowledgement of octets
  * behind the gap, it sends knowing all replies up to there. So up to that octet of the client's
- * (`client_at`) every reply counts as missing, and from there on what the server says behind what
- * was acknowledged with it (`server_at`) answers what the client sends.
+ * (`resync_at.seq`) every reply counts as missing, and from there on what the server says behind
+ * what was acknowledged with it (`resync_at.ack`) answers what the client sends.
  *
  * Live there is no such place: what has passed is certain, and a reply that went another way may
  * come to mean anything; there the rest of the session is read as one direction only (reply.c).

@@ -91,19 +91,19 @@ def runs(octets):
 	yield bytes(run)
 
 
-def seen_whole(sent):
+def seen_whole(stood):
 	"""Hashes of whatever stands whole behind any DATA or BDAT, nothing ever refused."""
 	found = set()
-	for run in pieces(sent):
+	for run in stood:
 		for match in BEGINS.finditer(run):
 			found |= content_of(run[match.start():])
 	return found
 
 
-def seen_behind_any_line(sent, size):
+def seen_behind_any_line(stood, size):
 	"""The same behind lines that are no command at all: a 354 to one begins a content (docs/reading-smtp.md)."""
 	found = set()
-	for run in pieces(sent):
+	for run in stood:
 		for match in re.finditer(rb"\n", run):
 			end = run.find(b"\r\n.\r\n", match.end() - 2, match.end() + 2 * size + 8)
 			if end >= 0:                    # stuffed dots at most double it
@@ -165,11 +165,11 @@ def unseen(reads, got, number):
 	if any(what == "a SYN with another number" for r in reads for what in r.doubts):
 		return []                       # the lane reads what that SYN began, the reference what it broke into
 	got = [g for g in got if g["complete"]]
-	sent = [piece for r in reads for piece in r.sent] if got else []
-	whole, out = seen_whole(sent), []
+	stood = list(pieces([piece for r in reads for piece in r.sent])) if got else []
+	whole, out = seen_whole(stood), []
 	for g in got:
 		mine = g["size"], g["sha256"]
-		if mine not in whole and mine not in seen_behind_any_line(sent, g["size"]):
+		if mine not in whole and mine not in seen_behind_any_line(stood, g["size"]):
 			out.append(Difference("complete", number,
 				f"{g['size']} octets were never seen as one content ({sorted({d for r in reads for d in r.doubts})})"))
 	return out
